@@ -1,0 +1,171 @@
+/**
+ * @file analysis.h
+ * The closed forms of DIVA over one dataset: leave-one-out predictions and the dataset derivative.
+ *
+ * Model: ridge regression of the targets on the (scaled) features, with an intercept that is not
+ * penalised; each row i has a weight alpha_i. W = C Z' diag(alpha) Y with
+ * C = (Z' diag(alpha) Z + lambda I)^-1 (Dukler et al., ICLR 2022, eq. 6-7). Leave-one-out (LOO)
+ * predictions follow without retraining (prop. 3), and with them the derivative of the mean LOO
+ * loss, or of the mean loss on a validation set (prop. 2), with respect to every alpha_i.
+ */
+#ifndef DIVA_ANALYSIS_H
+#define DIVA_ANALYSIS_H
+
+#include <diva/dataset.h>
+#include <diva/progress.h>
+
+DIVA_BEGIN_DECLARATIONS
+
+struct diva_analysis;
+
+enum diva_loss {
+  DIVA_LOSS_SQUARED,      /**< ||F - y||^2, summed over outputs */
+  DIVA_LOSS_CROSS_ENTROPY /**< -sum_c y_c log softmax(t F)_c at temperature parameter t */
+};
+
+/** What is done to the features before the model sees them; fixed while differentiating. */
+enum diva_scale {
+  DIVA_SCALE_NONE,
+  DIVA_SCALE_L2,         /**< each row divided by its Euclidean norm (a zero row stays zero) */
+  DIVA_SCALE_STANDARDIZE /**< each column to mean 0, standard deviation 1 over the weighted training
+                              rows (a constant column becomes 0 and is counted) */
+};
+
+enum diva_precision {
+  DIVA_PRECISION_AUTO, /**< float64 for float64 features or an ill-conditioned system, else float32
+                            tiles with float64 sums */
+  DIVA_PRECISION_FLOAT32,
+  DIVA_PRECISION_FLOAT64
+};
+
+enum diva_solver {
+  DIVA_SOLVER_AUTO,   /**< dual where there are fewer training rows than columns */
+  DIVA_SOLVER_PRIMAL, /**< columns x columns system, streaming */
+  DIVA_SOLVER_DUAL    /**< rows x rows system; accurate down to tiny lambda */
+};
+
+struct diva_analysis_options {
+  int version;
+  double lambda;      /**< > 0, on the scaled features; 0: the least LOO error along the path */
+  double temperature; /**< > 0: t of the cross-entropy and of label_quality; 0: fitted on LOO */
+  enum diva_loss loss;
+  enum diva_scale scale;
+  enum diva_precision precision;
+  enum diva_solver solver;
+  bool intercept;
+  bool derivative;       /**< compute the derivative too (one more pass) */
+  bool deterministic;    /**< the same bytes whatever the number of threads */
+  const char *backend;   /**< NULL or "auto": the best that is ready; else by name */
+  int threads;           /**< 0: one a core */
+  int64_t memory;        /**< bytes the run may use; 0: what the machine has */
+  int64_t sample_rows;   /**< rows that lambda is chosen on when there are more; default 8192 */
+  uint64_t seed;         /**< of that sample */
+  const double *weights; /**< rows, >= 0, borrowed for the call; NULL: the dataset's, else 1. Rows
+                            of weight 0 are a pool: scored, not trained on, not in the objective */
+  struct diva_progress progress;
+};
+
+DIVA_API void diva_analysis_options_init(struct diva_analysis_options *options);
+
+/**
+ * Columns, one value a training row, borrowed from the analysis. A missing real is NaN, a missing
+ * class -1 (unlabelled rows; margin, quality and suggestion of a dataset of targets).
+ */
+struct diva_columns {
+  int64_t rows;
+  const double *derivative; /**< d(mean loss)/d alpha_i: positive = weighting the row up raises the
+                                 error. NULL unless asked for */
+  const double *leverage;   /**< h_i = alpha_i z_i' C z_i, in [0, 1) */
+  const double *loo_loss;   /**< loss of the LOO prediction */
+  const double *loo_margin; /**< largest LOO score of another class minus the given label's */
+  const double *label_quality;    /**< softmax(t F_i) of the given label, in [0, 1] */
+  const double *weight;           /**< alpha_i used; 0 for unlabelled rows */
+  const int32_t *suggested_label; /**< class of the largest LOO score */
+};
+
+/** A mean loss and, for class labels, the share misclassified (NaN otherwise). */
+struct diva_score {
+  double loss;
+  double error;
+  int64_t rows;
+};
+
+enum { DIVA_PHASES = 6 };
+
+/** What was done and what came of it. Strings are borrowed from the analysis. */
+struct diva_summary {
+  int64_t rows, columns, outputs;
+  int64_t training_rows; /**< labelled, weight > 0 */
+  double lambda;
+  double temperature; /**< NaN for a dataset of targets with squared loss */
+  enum diva_loss loss;
+  enum diva_scale scale;
+  enum diva_precision precision; /**< as used, never AUTO */
+  enum diva_solver solver;       /**< as used, never AUTO */
+  bool intercept;
+  bool lambda_chosen;       /**< by LOO, not given */
+  bool lambda_at_edge;      /**< the least LOO error lies at the end of the path */
+  int64_t constant_columns; /**< left at zero by standardisation */
+  double condition;         /**< estimate of the condition number of the system solved */
+  struct diva_score loo;
+  struct diva_score validation; /**< rows = 0 without a validation set */
+  const char *backend;
+  const char *library; /**< "OpenBLAS 0.3.21 (SkylakeX)" */
+  int threads;
+  uint64_t seed;
+  int64_t memory_planned;      /**< bytes */
+  double seconds[DIVA_PHASES]; /**< wall time by phase, see diva_phase_name() */
+};
+
+/** Name of a phase: "read", "gram", "factor", "loo", "derivative", "other"; NULL past the end. */
+DIVA_API const char *diva_phase_name(int phase);
+
+DIVA_API const char *diva_loss_name(enum diva_loss loss);
+DIVA_API const char *diva_scale_name(enum diva_scale scale);
+DIVA_API const char *diva_precision_name(enum diva_precision precision);
+DIVA_API const char *diva_solver_name(enum diva_solver solver);
+
+/**
+ * Solves, and fills every column.
+ *
+ * @param train       read, not changed; must stay open until the call returns
+ * @param validation  NULL: derivative of the LOO loss; else of the mean loss over its labelled
+ * rows. Must have the same columns, outputs and kind of labels
+ * @param out         owned by the caller: diva_analysis_destroy()
+ * Errors: DIVA_ERROR_INPUT (NaN or infinity with row and column; fewer than two classes; a size
+ * that exceeds the machine), DIVA_ERROR_NUMERICAL (not positive definite; names the pivot),
+ * DIVA_ERROR_RESOURCE (memory limit, backend), DIVA_ERROR_USAGE, DIVA_ERROR_CANCELLED.
+ * Cost, primal: three passes over the features (four for cross-entropy with a fitted temperature),
+ * 4 n d^2 + 10 n d k flops, O(d^2 + tile (d + k) + n) memory. Dual: O(n^2 d + n^3), O(n (n + d)).
+ */
+DIVA_API enum diva_status diva_analysis_run(struct diva_dataset *train,
+                                            struct diva_dataset *validation,
+                                            const struct diva_analysis_options *options,
+                                            struct diva_analysis **out, struct diva_error *error);
+
+/** Frees; NULL is fine. */
+DIVA_API void diva_analysis_destroy(struct diva_analysis *analysis);
+
+DIVA_API void diva_analysis_columns(const struct diva_analysis *analysis, struct diva_columns *out);
+
+DIVA_API void diva_analysis_summary(const struct diva_analysis *analysis, struct diva_summary *out);
+
+/** What a run would do: solver, precision at the start, bytes of memory and rows of a tile. */
+struct diva_plan {
+  enum diva_solver solver;
+  enum diva_precision precision;
+  int64_t memory;
+  int64_t tile_rows;
+  int passes;
+  double flops;
+};
+
+/** Plans without running; the errors are those of diva_analysis_run() on sizes and options. */
+DIVA_API enum diva_status diva_analysis_plan(const struct diva_dataset *train,
+                                             const struct diva_dataset *validation,
+                                             const struct diva_analysis_options *options,
+                                             struct diva_plan *out, struct diva_error *error);
+
+DIVA_END_DECLARATIONS
+
+#endif

@@ -1,0 +1,17 @@
+/**
+ * @file diva.h
+ * The whole public interface of DIVA, a dataset-derivative analyzer.
+ */
+#ifndef DIVA_DIVA_H
+#define DIVA_DIVA_H
+
+#include <diva/analysis.h>
+#include <diva/convert.h>
+#include <diva/curate.h>
+#include <diva/dataset.h>
+#include <diva/error.h>
+#include <diva/manifest.h>
+#include <diva/progress.h>
+#include <diva/system.h>
+
+#endif
