@@ -49,6 +49,7 @@ struct diva_manifest {
   const int64_t *npy_indices; /**< int64 (npy_count) */
   const double *npy_values;   /**< float64 (npy_count) */
   int64_t npy_count;
+  int64_t npy_columns; /**< 0: one dimension; else shape (npy_count, npy_columns), row-major */
 };
 
 DIVA_API void diva_manifest_init(struct diva_manifest *manifest);

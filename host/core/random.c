@@ -1,0 +1,14 @@
+#include "random.h"
+
+uint64_t diva_random_next(struct diva_random *random) {
+  random->state += 0x9e3779b97f4a7c15U;
+  uint64_t z = random->state;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9U;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebU;
+  return z ^ (z >> 31);
+}
+
+int64_t diva_random_below(struct diva_random *random, int64_t limit) {
+  __extension__ typedef unsigned __int128 wide;
+  return (int64_t)(((wide)diva_random_next(random) * (wide)(uint64_t)limit) >> 64);
+}

@@ -1,0 +1,18 @@
+/** @file random.h The one source of randomness: SplitMix64 (Steele, Lea, Flood, OOPSLA 2014),
+ * seeded. */
+#ifndef DIVA_RANDOM_H
+#define DIVA_RANDOM_H
+
+#include <stdint.h>
+
+struct diva_random {
+  uint64_t state;
+};
+
+/** The next 64 random bits. */
+uint64_t diva_random_next(struct diva_random *random);
+
+/** Uniform in [0, limit), limit > 0, without modulo bias worth the name (128-bit product). */
+int64_t diva_random_below(struct diva_random *random, int64_t limit);
+
+#endif

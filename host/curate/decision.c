@@ -1,0 +1,109 @@
+/* Decisions in memory: creating, completing and freeing them. */
+#include "decision.h"
+
+#include <stdlib.h>
+
+const char *const *diva_action_names(void) {
+  static const char *const names[DIVA_ACTIONS] = {
+      [DIVA_ACTION_KEEP] = "keep",
+      [DIVA_ACTION_RELABEL] = "relabel",
+      [DIVA_ACTION_DROP] = "drop",
+      [DIVA_ACTION_REVIEW] = "review",
+  };
+  return names;
+}
+
+enum diva_status diva_decision_create(int64_t rows, bool label_issues, struct diva_decision **out,
+                                      struct diva_error *error) {
+  struct diva_decision *decision = NULL;
+  *out = NULL;
+  enum diva_status status =
+      diva_allocate(1, sizeof *decision, "a decision", (void **)&decision, error);
+  if (status != DIVA_OK) {
+    return status;
+  }
+  status = diva_allocate(rows, sizeof *decision->keep, "keep", (void **)&decision->keep, error);
+  if (status == DIVA_OK) {
+    status = diva_allocate(rows, sizeof *decision->kept, "kept rows", (void **)&decision->kept,
+                           error);
+  }
+  if (status == DIVA_OK && label_issues) {
+    status = diva_allocate(rows, sizeof *decision->is_label_issue, "label issues",
+                           (void **)&decision->is_label_issue, error);
+  }
+  if (status == DIVA_OK && label_issues) {
+    status = diva_allocate(rows, sizeof *decision->issue_probability, "issue probabilities",
+                           (void **)&decision->issue_probability, error);
+  }
+  if (status == DIVA_OK && label_issues) {
+    status = diva_allocate(rows, sizeof *decision->action, "actions", (void **)&decision->action,
+                           error);
+  }
+  if (status != DIVA_OK) {
+    diva_decision_destroy(decision);
+    return status;
+  }
+  for (int64_t i = 0; i < rows; i++) {
+    decision->keep[i] = 1;
+  }
+  decision->columns.rows = rows;
+  *out = decision;
+  return DIVA_OK;
+}
+
+/* Classes that had training rows and keep none; on any doubt about memory, none are reported. */
+static int64_t count_emptied(const struct diva_decision *decision, const int32_t *labels,
+                             const double *weight, int64_t outputs) {
+  int64_t *had = calloc((size_t)outputs, sizeof *had);
+  int64_t *has = calloc((size_t)outputs, sizeof *has);
+  int64_t emptied = 0;
+  if (had && has) {
+    for (int64_t i = 0; i < decision->columns.rows; i++) {
+      if (labels[i] >= 0 && weight[i] > 0.0) {
+        had[labels[i]]++;
+        has[labels[i]] += decision->keep[i];
+      }
+    }
+    for (int64_t c = 0; c < outputs; c++) {
+      emptied += had[c] > 0 && has[c] == 0;
+    }
+  }
+  free(had);
+  free(has);
+  return emptied;
+}
+
+void diva_decision_finish(struct diva_decision *decision, const struct diva_dataset *dataset,
+                          const double *weight, int64_t outputs) {
+  struct diva_decision_columns *columns = &decision->columns;
+  const int32_t *labels = diva_dataset_labels(dataset);
+  columns->is_label_issue = decision->is_label_issue;
+  columns->issue_probability = decision->issue_probability;
+  columns->action = decision->action;
+  columns->keep = decision->keep;
+  columns->kept = decision->kept;
+  columns->kept_rows = 0;
+  for (int64_t i = 0; i < columns->rows; i++) {
+    if (decision->keep[i]) {
+      decision->kept[columns->kept_rows++] = i;
+    }
+  }
+  columns->dropped_rows = columns->rows - columns->kept_rows;
+  columns->classes_emptied = labels ? count_emptied(decision, labels, weight, outputs) : 0;
+}
+
+void diva_decision_columns(const struct diva_decision *decision,
+                           struct diva_decision_columns *out) {
+  *out = decision->columns;
+}
+
+void diva_decision_destroy(struct diva_decision *decision) {
+  if (decision) {
+    free(decision->is_label_issue);
+    free(decision->issue_probability);
+    free(decision->action);
+    free(decision->keep);
+    free(decision->kept);
+    free(decision);
+  }
+}

@@ -1,0 +1,26 @@
+/** @file decision.h A decision in memory: the columns that clean and prune fill. Internal. */
+#ifndef DIVA_DECISION_H
+#define DIVA_DECISION_H
+
+#include "host/core/core.h"
+
+#include <diva/curate.h>
+
+struct diva_decision {
+  struct diva_decision_columns columns; /**< views of the arrays below */
+  uint8_t *is_label_issue;
+  double *issue_probability;
+  uint8_t *action;
+  uint8_t *keep;
+  int64_t *kept;
+};
+
+/** A decision over `rows` rows that keeps them all; `label_issues` adds the columns of clean. */
+enum diva_status diva_decision_create(int64_t rows, bool label_issues, struct diva_decision **out,
+                                      struct diva_error *error);
+
+/** Derives the kept indices and the counts from `keep`. */
+void diva_decision_finish(struct diva_decision *decision, const struct diva_dataset *dataset,
+                          const double *weight, int64_t outputs);
+
+#endif

@@ -1,0 +1,100 @@
+/* Dropping rows whose weight raises the error. */
+#include "decision.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+void diva_prune_options_init(struct diva_prune_options *options) {
+  *options = (struct diva_prune_options){
+      .version = DIVA_STRUCT_VERSION, .threshold = NAN, .count = -1, .fraction = 0.05};
+}
+
+static enum diva_status check_options(const struct diva_prune_options *options,
+                                      const struct diva_analysis *analysis,
+                                      struct diva_error *error) {
+  struct diva_columns columns;
+  struct diva_summary summary;
+  diva_analysis_columns(analysis, &columns);
+  diva_analysis_summary(analysis, &summary);
+  const enum diva_status status = diva_version_check(options->version, "diva_prune_options", error);
+  if (status != DIVA_OK) {
+    return status;
+  }
+  if (!columns.derivative) {
+    return diva_error_set(error, DIVA_ERROR_USAGE, "the analysis was run without the derivative");
+  }
+  if (!isnan(options->threshold)) {
+    return DIVA_OK;
+  }
+  if (options->count >= summary.training_rows) {
+    return diva_error_set(error, DIVA_ERROR_USAGE,
+                          "cannot drop %lld rows: there are %lld training rows",
+                          (long long)options->count, (long long)summary.training_rows);
+  }
+  if (options->count < 0 && !(options->fraction >= 0.0 && options->fraction < 1.0)) {
+    return diva_error_set(error, DIVA_ERROR_USAGE,
+                          "the fraction to drop is %g; it must be at least 0 and below 1",
+                          options->fraction);
+  }
+  return DIVA_OK;
+}
+
+static void drop_above(struct diva_decision *decision, const struct diva_columns *columns,
+                       double threshold) {
+  for (int64_t i = 0; i < columns->rows; i++) {
+    decision->keep[i] = !(columns->weight[i] > 0.0 && columns->derivative[i] > threshold);
+  }
+}
+
+/* Drops the training rows with the largest derivatives; ties go to the earlier row. */
+static enum diva_status drop_largest(struct diva_decision *decision,
+                                     const struct diva_columns *columns, int64_t count,
+                                     struct diva_error *error) {
+  int64_t *order = NULL;
+  enum diva_status status =
+      diva_allocate(columns->rows, sizeof *order, "sorting", (void **)&order, error);
+  if (status == DIVA_OK) {
+    status = diva_order_rows(columns->derivative, columns->rows, true, order, error);
+  }
+  for (int64_t i = 0; i < columns->rows && status == DIVA_OK && count > 0; i++) {
+    if (columns->weight[order[i]] > 0.0) {
+      decision->keep[order[i]] = 0;
+      count--;
+    }
+  }
+  free(order);
+  return status;
+}
+
+enum diva_status diva_prune(const struct diva_dataset *dataset,
+                            const struct diva_analysis *analysis,
+                            const struct diva_prune_options *options, struct diva_decision **out,
+                            struct diva_error *error) {
+  struct diva_columns columns;
+  struct diva_summary summary;
+  *out = NULL;
+  diva_analysis_columns(analysis, &columns);
+  diva_analysis_summary(analysis, &summary);
+  enum diva_status status = check_options(options, analysis, error);
+  if (status == DIVA_OK) {
+    status = diva_decision_create(columns.rows, false, out, error);
+  }
+  if (status != DIVA_OK) {
+    return status;
+  }
+  if (!isnan(options->threshold)) {
+    drop_above(*out, &columns, options->threshold);
+  } else {
+    const int64_t count = options->count >= 0
+                              ? options->count
+                              : llround(options->fraction * (double)summary.training_rows);
+    status = drop_largest(*out, &columns, count, error);
+  }
+  if (status != DIVA_OK) {
+    diva_decision_destroy(*out);
+    *out = NULL;
+    return status;
+  }
+  diva_decision_finish(*out, dataset, columns.weight, summary.outputs);
+  return DIVA_OK;
+}

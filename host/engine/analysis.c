@@ -1,0 +1,157 @@
+/* One analysis from options to columns. */
+#include "engine.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void diva_analysis_destroy(struct diva_analysis *analysis) {
+  if (analysis) {
+    free(analysis->derivative);
+    free(analysis->leverage);
+    free(analysis->loo_loss);
+    free(analysis->loo_margin);
+    free(analysis->label_quality);
+    free(analysis->weight);
+    free(analysis->suggested_label);
+    free(analysis);
+  }
+}
+
+static enum diva_status create(int64_t rows, bool derivative, struct diva_analysis **out,
+                               struct diva_error *error) {
+  struct diva_analysis *analysis = NULL;
+  enum diva_status status =
+      diva_allocate(1, sizeof *analysis, "the analysis", (void **)&analysis, error);
+  if (status != DIVA_OK) {
+    return status;
+  }
+  double **columns[] = {&analysis->leverage,      &analysis->loo_loss, &analysis->loo_margin,
+                        &analysis->label_quality, &analysis->weight,   &analysis->derivative};
+  const size_t count = sizeof columns / sizeof columns[0] - (derivative ? 0 : 1);
+  for (size_t i = 0; i < count && status == DIVA_OK; i++) {
+    status = diva_allocate(rows, sizeof(double), "a column", (void **)columns[i], error);
+  }
+  if (status == DIVA_OK) {
+    status = diva_allocate(rows, sizeof *analysis->suggested_label, "a column",
+                           (void **)&analysis->suggested_label, error);
+  }
+  if (status != DIVA_OK) {
+    diva_analysis_destroy(analysis);
+    return status;
+  }
+  analysis->columns = (struct diva_columns){
+      .rows = rows,
+      .derivative = analysis->derivative,
+      .leverage = analysis->leverage,
+      .loo_loss = analysis->loo_loss,
+      .loo_margin = analysis->loo_margin,
+      .label_quality = analysis->label_quality,
+      .weight = analysis->weight,
+      .suggested_label = analysis->suggested_label,
+  };
+  *out = analysis;
+  return DIVA_OK;
+}
+
+static enum diva_status describe_backend(struct diva_engine *engine) {
+  struct diva_analysis *analysis = engine->analysis;
+  engine->ops->probe(analysis->library, sizeof analysis->library);
+  analysis->summary.backend = engine->ops->name;
+  analysis->summary.library = analysis->library;
+  return DIVA_OK;
+}
+
+static void summarise(struct diva_engine *engine) {
+  struct diva_summary *summary = &engine->analysis->summary;
+  summary->rows = engine->info.rows;
+  summary->columns = engine->info.columns;
+  summary->outputs = engine->info.outputs;
+  summary->training_rows = engine->training_rows;
+  summary->lambda = engine->lambda;
+  summary->temperature = engine->temperature;
+  summary->loss = engine->options->loss;
+  summary->scale = engine->options->scale;
+  summary->solver = engine->plan.solver;
+  summary->intercept = engine->options->intercept;
+  summary->threads = engine->threads;
+  summary->seed = engine->options->seed;
+  summary->memory_planned = engine->plan.memory;
+}
+
+/* Puts the name of the dataset's first file before a message about its contents. */
+static void name_file(const struct diva_engine *engine, enum diva_status status,
+                      struct diva_error *error) {
+  const char *path = diva_dataset_path(engine->train, 0);
+  const bool about_data = status == DIVA_ERROR_INPUT || status == DIVA_ERROR_NUMERICAL;
+  if (path && about_data && error && strncmp(error->message, path, strlen(path)) != 0) {
+    diva_error_prefix(error, "%s: ", path);
+  }
+}
+
+static enum diva_status solve(struct diva_engine *engine, struct diva_error *error) {
+  enum diva_status status = diva_rows_prepare(engine, error);
+  if (status == DIVA_OK) {
+    status = diva_plan_make(engine->train, engine->validation, engine->options,
+                            engine->training_rows, &engine->plan, error);
+  }
+  if (status == DIVA_OK) {
+    describe_backend(engine);
+    status = engine->plan.solver == DIVA_SOLVER_DUAL ? diva_dual_run(engine, error)
+                                                     : diva_primal_run(engine, error);
+  }
+  if (status == DIVA_OK) {
+    diva_rows_finish(engine);
+    summarise(engine);
+  }
+  name_file(engine, status, error);
+  return status;
+}
+
+enum diva_status diva_analysis_run(struct diva_dataset *train, struct diva_dataset *validation,
+                                   const struct diva_analysis_options *options,
+                                   struct diva_analysis **out, struct diva_error *error) {
+  *out = NULL;
+  enum diva_status status = diva_options_check(options, error);
+  if (status != DIVA_OK) {
+    return status;
+  }
+  struct diva_engine engine = {
+      .options = options,
+      .train = train,
+      .validation = validation,
+      .threads = options->threads > 0 ? options->threads : diva_cores_available(),
+      .labels = diva_dataset_labels(train),
+      .lambda = options->lambda,
+      .temperature = options->temperature > 0.0 ? options->temperature : NAN,
+  };
+  diva_dataset_describe(train, &engine.info);
+  status = diva_backend_choose(options->backend, &engine.ops, error);
+  if (status == DIVA_OK) {
+    status = create(engine.info.rows, options->derivative, &engine.analysis, error);
+  }
+  if (status == DIVA_OK) {
+    status = diva_allocate(engine.info.rows, sizeof *engine.importance, "row importances",
+                           (void **)&engine.importance, error);
+  }
+  if (status == DIVA_OK) {
+    engine.seconds = engine.analysis->summary.seconds;
+    status = solve(&engine, error);
+  }
+  free(engine.importance);
+  if (status != DIVA_OK) {
+    diva_analysis_destroy(engine.analysis);
+    return status;
+  }
+  *out = engine.analysis;
+  return DIVA_OK;
+}
+
+void diva_analysis_columns(const struct diva_analysis *analysis, struct diva_columns *out) {
+  *out = analysis->columns;
+}
+
+void diva_analysis_summary(const struct diva_analysis *analysis, struct diva_summary *out) {
+  *out = analysis->summary;
+}

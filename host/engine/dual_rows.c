@@ -1,0 +1,246 @@
+/* Rows outside the dual's training set: the pool, unlabelled rows, and a validation set. */
+#include "dual.h"
+
+#include "kernels/formulas.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* One row outside the training set, predicted. */
+struct outside_row {
+  const double *weights; /* q: weight of each training target in the prediction */
+  struct diva_residual_row residual;
+  struct diva_target target;
+  struct diva_softmax softmax; /* only where the temperature is known */
+};
+
+/* tile_k = K of the tile's rows with the training rows; tile_q = their weights q = Q k + S^-1 1 /
+ * s. */
+static enum diva_status form_weights(struct diva_dual *dual, int64_t count,
+                                     struct diva_error *error) {
+  struct diva_engine *engine = dual->engine;
+  const int64_t m = dual->rows;
+  struct diva_matrix tile = dual->device_tile;
+  struct diva_matrix kernel = dual->device_tile_k;
+  tile.rows = kernel.rows = count;
+  enum diva_status status = engine->ops->multiply(engine->backend, true, false, true, tile,
+                                                  dual->device_z, kernel, error);
+  if (status == DIVA_OK) {
+    status = diva_engine_download(engine, kernel, dual->tile_k, error);
+  }
+  for (int64_t i = 0; i < count * m; i++) {
+    dual->tile_k[i] += dual->constant;
+  }
+  if (status == DIVA_OK) {
+    diva_dual_multiply(dual, dual->tile_k, count, m, dual->q, m, dual->tile_q);
+  }
+  for (int64_t i = 0; i < count && dual->s_total > 0.0; i++) {
+    for (int64_t j = 0; j < m; j++) {
+      dual->tile_q[i * m + j] += dual->s_ones[j] / dual->s_total;
+    }
+  }
+  return status;
+}
+
+/* e = target - base output - q' Y, for one row of a tile, into `e`. */
+static void find_residual(const struct diva_dual *dual, const struct diva_dual_tile *tile,
+                          const int32_t *labels, int64_t i, double *e) {
+  for (int64_t c = 0; c < dual->outputs; c++) {
+    const int64_t at = i * dual->outputs + c;
+    const double target = labels ? (labels[tile->first + i] == c ? 1.0 : 0.0) : tile->targets[at];
+    e[c] = target - (tile->base_outputs ? tile->base_outputs[at] : 0.0);
+  }
+  for (int64_t l = 0; l < dual->rows; l++) {
+    const double weight = dual->tile_q[i * dual->rows + l];
+    for (int64_t c = 0; c < dual->outputs; c++) {
+      e[c] -= weight * dual->y[l * dual->outputs + c];
+    }
+  }
+}
+
+static struct outside_row describe_row(const struct diva_dual *dual,
+                                       const struct diva_dual_tile *tile, const int32_t *labels,
+                                       int64_t i, const double *e) {
+  struct outside_row row = {
+      .weights = dual->tile_q + i * dual->rows,
+      .residual = {.double_e = e, .outputs = dual->outputs, .one_minus_h = 1.0},
+      .target = {labels ? NULL : tile->targets + i * dual->outputs,
+                 labels ? labels[tile->first + i] : -1},
+  };
+  if (!isnan(dual->engine->temperature)) {
+    row.softmax = diva_softmax_prepare(row.residual, row.target, dual->engine->temperature);
+  }
+  return row;
+}
+
+static double row_loss(const struct diva_dual *dual, const struct outside_row *row) {
+  return dual->engine->options->loss == DIVA_LOSS_CROSS_ENTROPY
+             ? diva_cross_entropy_loss(row->residual, row->target, row->softmax)
+             : diva_squared_loss(row->residual);
+}
+
+static double row_gradient(const struct diva_dual *dual, const struct outside_row *row, int64_t c) {
+  if (dual->engine->options->loss == DIVA_LOSS_SQUARED) {
+    return diva_squared_gradient(diva_loo_residual(row->residual, c));
+  }
+  double sum = 0.0;
+  for (int64_t o = 0; o < dual->outputs; o++) {
+    sum += diva_target_value(row->target, o);
+  }
+  return diva_cross_entropy_gradient(row->softmax, diva_loo_score(row->residual, row->target, c),
+                                     diva_target_value(row->target, c), sum);
+}
+
+/* d(mean LOO loss)/d alpha of a pool row: it would enter the training rows' fits through q. */
+static double pool_derivative(const struct diva_dual *dual,
+                              const struct diva_dual_objective *objective,
+                              const struct outside_row *row) {
+  double sum = 0.0;
+  for (int64_t l = 0; l < dual->rows; l++) {
+    double direct = 0.0;
+    for (int64_t c = 0; c < dual->outputs; c++) {
+      direct += objective->direct[l * dual->outputs + c] * row->residual.double_e[c];
+    }
+    sum += row->weights[l] * (direct + objective->curvature[l] * row->weights[l]);
+  }
+  return sum / dual->engine->lambda;
+}
+
+/* The same for the validation loss: e . sum_v g_v k(v, j), k(v, j) = z_v' C z_j + 1 / s. */
+static double pool_validation_derivative(const struct diva_dual *dual,
+                                         const struct diva_dual_objective *objective, int64_t i,
+                                         const struct outside_row *row) {
+  const double *z = dual->tile_z + i * dual->columns;
+  double border = 0.0;
+  if (dual->s_total > 0.0) {
+    for (int64_t l = 0; l < dual->rows; l++) {
+      border += dual->s_ones[l] * dual->tile_k[i * dual->rows + l];
+    }
+    border = (border - 1.0) / dual->s_total;
+  }
+  double total = 0.0;
+  for (int64_t c = 0; c < dual->outputs; c++) {
+    const double *feature_sum = objective->feature_sum + c * dual->columns;
+    double pull = objective->gradient_sum[c] * (dual->constant - border);
+    for (int64_t j = 0; j < dual->columns; j++) {
+      pull += feature_sum[j] * z[j];
+    }
+    for (int64_t l = 0; l < dual->rows; l++) {
+      double across = dual->constant * objective->gradient_sum[c];
+      for (int64_t j = 0; j < dual->columns; j++) {
+        across += feature_sum[j] * dual->z[l * dual->columns + j];
+      }
+      pull -= row->weights[l] * across;
+    }
+    total += pull * row->residual.double_e[c];
+  }
+  return total / dual->engine->lambda;
+}
+
+static void store_outside_row(struct diva_dual *dual, const struct diva_dual_objective *objective,
+                              int64_t i, int64_t at, const struct outside_row *row) {
+  struct diva_analysis *analysis = dual->engine->analysis;
+  const struct diva_row_scores scores = diva_row_scores_of(row->residual, row->target);
+  analysis->leverage[at] = 0.0;
+  analysis->loo_loss[at] = row_loss(dual, row);
+  analysis->loo_margin[at] = scores.margin;
+  analysis->suggested_label[at] = scores.best;
+  if (row->target.label >= 0) {
+    analysis->label_quality[at] = diva_softmax_probability(
+        row->softmax, diva_loo_score(row->residual, row->target, row->target.label));
+  }
+  if (analysis->derivative) {
+    analysis->derivative[at] = objective->curvature
+                                   ? pool_derivative(dual, objective, row)
+                                   : pool_validation_derivative(dual, objective, i, row);
+  }
+}
+
+static enum diva_status visit_outside(struct diva_dual *dual, void *context,
+                                      const struct diva_dual_tile *tile, struct diva_error *error) {
+  const struct diva_dual_objective *objective = context;
+  const struct diva_engine *engine = dual->engine;
+  double *e = NULL;
+  enum diva_status status = form_weights(dual, tile->count, error);
+  if (status == DIVA_OK) {
+    status = diva_allocate(dual->outputs, sizeof *e, "a residual", (void **)&e, error);
+  }
+  for (int64_t i = 0; i < tile->count && status == DIVA_OK; i++) {
+    if (engine->weight[tile->first + i] > 0.0) {
+      continue;
+    }
+    find_residual(dual, tile, engine->labels, i, e);
+    const struct outside_row row = describe_row(dual, tile, engine->labels, i, e);
+    store_outside_row(dual, objective, i, tile->first + i, &row);
+  }
+  free(e);
+  return status;
+}
+
+enum diva_status diva_dual_outside_rows(struct diva_dual *dual,
+                                        const struct diva_dual_objective *objective,
+                                        struct diva_error *error) {
+  if (dual->rows == dual->engine->info.rows) {
+    return DIVA_OK;
+  }
+  return diva_dual_visit(dual, dual->engine->train, visit_outside, (void *)objective, error);
+}
+
+static void add_to_objective(struct diva_dual *dual, struct diva_dual_objective *objective,
+                             int64_t i, double importance, const struct outside_row *row) {
+  for (int64_t c = 0; c < dual->outputs; c++) {
+    const double gradient = importance * row_gradient(dual, row, c);
+    objective->gradient_sum[c] += gradient;
+    for (int64_t j = 0; j < dual->columns; j++) {
+      objective->feature_sum[c * dual->columns + j] +=
+          gradient * dual->tile_z[i * dual->columns + j];
+    }
+    for (int64_t l = 0; l < dual->rows; l++) {
+      objective->direct[l * dual->outputs + c] += gradient * row->weights[l];
+    }
+  }
+}
+
+static enum diva_status visit_validation(struct diva_dual *dual, void *context,
+                                         const struct diva_dual_tile *tile,
+                                         struct diva_error *error) {
+  struct diva_dual_objective *objective = context;
+  struct diva_score *score = &dual->engine->analysis->summary.validation;
+  const int32_t *labels = diva_dataset_labels(dual->engine->validation);
+  const double importance = 1.0 / (double)score->rows;
+  double *e = NULL;
+  enum diva_status status = form_weights(dual, tile->count, error);
+  if (status == DIVA_OK) {
+    status = diva_allocate(dual->outputs, sizeof *e, "a residual", (void **)&e, error);
+  }
+  for (int64_t i = 0; i < tile->count && status == DIVA_OK; i++) {
+    if (labels && labels[tile->first + i] < 0) {
+      continue;
+    }
+    find_residual(dual, tile, labels, i, e);
+    const struct outside_row row = describe_row(dual, tile, labels, i, e);
+    const int32_t best = diva_row_scores_of(row.residual, row.target).best;
+    score->loss += importance * row_loss(dual, &row);
+    score->error += labels && best != row.target.label ? importance : 0.0;
+    add_to_objective(dual, objective, i, importance, &row);
+  }
+  free(e);
+  return status;
+}
+
+enum diva_status diva_dual_validation(struct diva_dual *dual, struct diva_dual_objective *objective,
+                                      struct diva_error *error) {
+  struct diva_engine *engine = dual->engine;
+  struct diva_dataset_info info;
+  diva_dataset_describe(engine->validation, &info);
+  engine->analysis->summary.validation = (struct diva_score){.rows = info.labelled_rows};
+  enum diva_status status =
+      diva_dual_visit(dual, engine->validation, visit_validation, objective, error);
+  if (status == DIVA_OK) {
+    status = diva_engine_check_fault(engine, dual->fault, engine->validation, error);
+  }
+  if (!engine->labels) {
+    engine->analysis->summary.validation.error = NAN;
+  }
+  return status;
+}

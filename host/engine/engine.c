@@ -1,0 +1,128 @@
+/* The device side of a run: opening a backend, taking and releasing its memory. */
+#include "engine.h"
+
+#include <stdlib.h>
+
+int64_t diva_engine_stride(int64_t columns) {
+  const int64_t stride = (columns + 15) / 16 * 16;
+  return stride % 512 == 0 ? stride + 16 : stride;
+}
+
+static enum diva_status take_buffer(struct diva_engine *engine, int64_t count, int64_t element,
+                                    struct diva_buffer **out, struct diva_error *error) {
+  int64_t bytes;
+  if (!diva_size_multiply(count, element, 1, &bytes)) {
+    return diva_error_set(error, DIVA_ERROR_RESOURCE, "a buffer of %lld elements overflows",
+                          (long long)count);
+  }
+  if (engine->buffer_count == DIVA_ENGINE_BUFFERS) {
+    return diva_error_set(error, DIVA_ERROR_INTERNAL, "more than %d device buffers",
+                          DIVA_ENGINE_BUFFERS);
+  }
+  enum diva_status status = engine->ops->buffer_create(engine->backend, bytes, out, error);
+  if (status == DIVA_OK) {
+    engine->buffers[engine->buffer_count++] = *out;
+    status = engine->ops->zero(engine->backend, *out, 0, bytes, error);
+  }
+  return status;
+}
+
+enum diva_status diva_engine_matrix(struct diva_engine *engine, int64_t rows, int64_t columns,
+                                    int64_t element, struct diva_matrix *out,
+                                    struct diva_error *error) {
+  *out =
+      (struct diva_matrix){.rows = rows, .columns = columns, .stride = diva_engine_stride(columns)};
+  int64_t count;
+  if (!diva_size_multiply(rows, out->stride, 1, &count)) {
+    return diva_error_set(error, DIVA_ERROR_RESOURCE, "a matrix of %lld x %lld overflows",
+                          (long long)rows, (long long)columns);
+  }
+  return take_buffer(engine, count, element, &out->buffer, error);
+}
+
+enum diva_status diva_engine_vector(struct diva_engine *engine, int64_t length, int64_t element,
+                                    struct diva_vector *out, struct diva_error *error) {
+  *out = (struct diva_vector){.length = length};
+  return take_buffer(engine, length, element, &out->buffer, error);
+}
+
+enum diva_status diva_engine_upload(struct diva_engine *engine, struct diva_matrix to,
+                                    const double *from, struct diva_error *error) {
+  const int64_t element = (int64_t)sizeof(double);
+  enum diva_status status = DIVA_OK;
+  for (int64_t i = 0; i < to.rows && status == DIVA_OK; i++) {
+    status = engine->ops->upload(engine->backend, to.buffer, (to.offset + i * to.stride) * element,
+                                 from + i * to.columns, to.columns * element, error);
+  }
+  return status;
+}
+
+enum diva_status diva_engine_download(struct diva_engine *engine, struct diva_matrix from,
+                                      double *to, struct diva_error *error) {
+  const int64_t element = (int64_t)sizeof(double);
+  enum diva_status status = DIVA_OK;
+  for (int64_t i = 0; i < from.rows && status == DIVA_OK; i++) {
+    status = engine->ops->download(engine->backend, from.buffer,
+                                   (from.offset + i * from.stride) * element, to + i * from.columns,
+                                   from.columns * element, error);
+  }
+  return status;
+}
+
+enum diva_status diva_engine_open_backend(struct diva_engine *engine, bool double_tiles,
+                                          int64_t tile_rows, int64_t columns,
+                                          struct diva_error *error) {
+  const struct diva_backend_config config = {
+      .double_tiles = double_tiles,
+      .deterministic = engine->options->deterministic,
+      .threads = engine->threads,
+      .tile_rows = tile_rows,
+      .columns = columns,
+      .outputs = engine->info.outputs,
+  };
+  engine->element = double_tiles ? (int64_t)sizeof(double) : (int64_t)sizeof(float);
+  return engine->ops->open(&config, &engine->backend, error);
+}
+
+void diva_engine_close_backend(struct diva_engine *engine) {
+  for (int i = 0; i < engine->buffer_count; i++) {
+    engine->ops->buffer_destroy(engine->backend, engine->buffers[i]);
+  }
+  engine->buffer_count = 0;
+  if (engine->backend) {
+    engine->ops->close(engine->backend);
+    engine->backend = NULL;
+  }
+}
+
+double diva_engine_account(struct diva_engine *engine, int phase, double since) {
+  const double now = diva_clock_seconds();
+  engine->seconds[phase] += now - since;
+  return now;
+}
+
+enum diva_status diva_engine_check_fault(struct diva_engine *engine,
+                                         const struct diva_buffer *fault,
+                                         const struct diva_dataset *dataset,
+                                         struct diva_error *error) {
+  int64_t position = 0;
+  const enum diva_status status =
+      engine->ops->download(engine->backend, fault, 0, &position, (int64_t)sizeof position, error);
+  if (status != DIVA_OK || position == INT64_MAX) {
+    return status;
+  }
+  const int64_t row = position / engine->info.columns;
+  const char *path = diva_dataset_path(dataset, 0);
+  char scratch[DIVA_ID_SCRATCH_SIZE];
+  diva_error_set(error, DIVA_ERROR_INPUT,
+                 "features: row %lld (id %s), column %lld is NaN or infinite", (long long)row,
+                 diva_dataset_id(dataset, row, scratch),
+                 (long long)(position % engine->info.columns));
+  if (path) {
+    diva_error_prefix(error, "%s: ", path);
+  }
+  if (error) {
+    error->row = row;
+  }
+  return DIVA_ERROR_INPUT;
+}

@@ -1,0 +1,162 @@
+/**
+ * @file engine.h
+ * The passes of one analysis and what they share. Internal to host/engine.
+ *
+ * A run goes: plan -> rows (weights) -> primal (gram, lambda, factor, loo, validation, derivative)
+ * or dual. The primal streams tiles of rows through a backend; the dual holds the few training
+ * rows.
+ */
+#ifndef DIVA_ENGINE_H
+#define DIVA_ENGINE_H
+
+#include "host/core/core.h"
+#include "kernels/backend.h"
+
+#include <diva/analysis.h>
+
+/** Columns of the result, one value a row of the training set; owned by the analysis. */
+struct diva_analysis {
+  struct diva_columns columns; /**< views of the arrays below */
+  struct diva_summary summary;
+  double *derivative;
+  double *leverage;
+  double *loo_loss;
+  double *loo_margin;
+  double *label_quality;
+  double *weight;
+  int32_t *suggested_label;
+  char library[256];
+};
+
+enum { DIVA_ENGINE_BUFFERS = 64 };
+
+/** A run in progress. */
+struct diva_engine {
+  const struct diva_analysis_options *options;
+  struct diva_dataset *train;
+  struct diva_dataset *validation; /**< NULL: the LOO loss is differentiated */
+  struct diva_dataset_info info;   /**< of train */
+  struct diva_plan plan;
+  int threads;
+  struct diva_analysis *analysis; /**< the result, borrowed */
+
+  /* Rows: what each is worth. */
+  const int32_t *labels; /**< NULL for targets */
+  const double *weight;  /**< alpha, 0 for unlabelled rows and the pool (in analysis) */
+  double *importance;    /**< v: 1 / training rows, or 0 (owned) */
+  int64_t training_rows;
+  double weight_sum; /**< sum of alpha */
+
+  /* The device, and every buffer taken from it. */
+  const struct diva_backend_ops *ops;
+  struct diva_backend *backend;
+  struct diva_buffer *buffers[DIVA_ENGINE_BUFFERS];
+  int buffer_count;
+  int64_t element; /**< bytes of tile type */
+
+  double lambda;
+  double temperature; /**< NaN until known */
+  double *seconds;    /**< of the summary, by phase */
+};
+
+enum { PHASE_READ, PHASE_GRAM, PHASE_FACTOR, PHASE_LOO, PHASE_DERIVATIVE, PHASE_OTHER };
+
+/** A matrix of `element`-byte values on the device, zeroed, its stride padded against cache
+ * conflicts; released by diva_engine_close_backend(). */
+enum diva_status diva_engine_matrix(struct diva_engine *engine, int64_t rows, int64_t columns,
+                                    int64_t element, struct diva_matrix *out,
+                                    struct diva_error *error);
+
+/** A vector of `element`-byte values on the device, zeroed. */
+enum diva_status diva_engine_vector(struct diva_engine *engine, int64_t length, int64_t element,
+                                    struct diva_vector *out, struct diva_error *error);
+
+/** Copies a whole contiguous-on-host float64 matrix to or from the device, row by row. */
+enum diva_status diva_engine_upload(struct diva_engine *engine, struct diva_matrix to,
+                                    const double *from, struct diva_error *error);
+enum diva_status diva_engine_download(struct diva_engine *engine, struct diva_matrix from,
+                                      double *to, struct diva_error *error);
+
+/** The stride diva_engine_matrix() gives to a number of columns. */
+int64_t diva_engine_stride(int64_t columns);
+
+enum diva_status diva_engine_open_backend(struct diva_engine *engine, bool double_tiles,
+                                          int64_t tile_rows, int64_t columns,
+                                          struct diva_error *error);
+void diva_engine_close_backend(struct diva_engine *engine);
+
+/** The error for the first NaN or infinity that prepare_rows() found in a dataset, if any. */
+enum diva_status diva_engine_check_fault(struct diva_engine *engine,
+                                         const struct diva_buffer *fault,
+                                         const struct diva_dataset *dataset,
+                                         struct diva_error *error);
+
+/** Adds the seconds since `since` to a phase and returns now. */
+double diva_engine_account(struct diva_engine *engine, int phase, double since);
+
+/* options.c */
+enum diva_status diva_options_check(const struct diva_analysis_options *options,
+                                    struct diva_error *error);
+
+/* plan.c */
+
+/** Solver, precision, tile and memory, and whether they fit. `training_rows` decides primal or
+ * dual.
+ */
+enum diva_status diva_plan_make(const struct diva_dataset *train,
+                                const struct diva_dataset *validation,
+                                const struct diva_analysis_options *options, int64_t training_rows,
+                                struct diva_plan *out, struct diva_error *error);
+
+/** Rows with a label (any row of targets) and a positive weight. */
+int64_t diva_plan_training_rows(const struct diva_dataset *train,
+                                const struct diva_analysis_options *options);
+
+/* rows.c */
+
+/** Fills weight, importance and what follows from them; checks the weights and the classes. */
+enum diva_status diva_rows_prepare(struct diva_engine *engine, struct diva_error *error);
+
+/** Sets the columns of rows without a label to null, and the means of the summary. `scores` says
+ * whether margin, quality and suggestion exist. */
+void diva_rows_finish(struct diva_engine *engine);
+
+/* temperature.c */
+
+/** Scores to fit a temperature on: rows x outputs of F, and what they should be. */
+struct diva_temperature_problem {
+  const double *scores;
+  const int32_t *labels; /**< rows; or NULL, then targets */
+  const double *targets; /**< rows x outputs */
+  int64_t rows, outputs;
+};
+
+/** t > 0 that minimises the mean cross-entropy of softmax(t F), a convex function of t; Newton's
+ * method inside a bracket. Clamped to [1e-3, 1e4]: useless or perfect scores have no minimum. */
+double diva_temperature_fit(const struct diva_temperature_problem *problem);
+
+/* primal.c, dual.c */
+enum diva_status diva_primal_run(struct diva_engine *engine, struct diva_error *error);
+enum diva_status diva_dual_run(struct diva_engine *engine, struct diva_error *error);
+
+/* lambda_grid.c */
+
+/** A path of lambda values: `count` of them spread evenly in the logarithm from low to high. */
+enum { DIVA_LAMBDA_COARSE = 19, DIVA_LAMBDA_FINE = 9 };
+
+/** The LOO loss at each of `count` lambdas. */
+struct diva_lambda_path {
+  enum diva_status (*evaluate)(void *context, const double *lambdas, int64_t count, double *losses,
+                               struct diva_error *error);
+  void *context;
+};
+
+/**
+ * Lambda of the least LOO loss along scale * [1e-6, 1e3]: a coarse path, then a fine one around its
+ * least point; rounded to three digits so that it can be repeated by hand. `at_edge` is set where
+ * the least point is an end of the coarse path.
+ */
+enum diva_status diva_lambda_choose(const struct diva_lambda_path *path, double scale,
+                                    double *lambda, bool *at_edge, struct diva_error *error);
+
+#endif

@@ -1,0 +1,295 @@
+/* The first pass: sums over all rows, then centring and scaling applied to the sums. */
+#include "primal.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool needs_mean(const struct diva_primal *primal) {
+  const struct diva_analysis_options *options = primal->engine->options;
+  return options->intercept || options->scale == DIVA_SCALE_STANDARDIZE;
+}
+
+/* Square sums as wide as the prepared rows of this pass: with a constant column for the means. */
+static struct diva_matrix pass_view(struct diva_matrix matrix, int64_t rows, int64_t width) {
+  matrix.rows = rows;
+  matrix.columns = width;
+  return matrix;
+}
+
+static int64_t pass_width(const struct diva_primal *primal) {
+  return primal->columns + (needs_mean(primal) ? 1 : 0);
+}
+
+static bool all_ones(const double *values, int64_t count) {
+  for (int64_t i = 0; i < count; i++) {
+    if (values[i] != 1.0) {
+      return false;
+    }
+  }
+  return true;
+}
+
+static enum diva_status visit_gram(struct diva_primal *primal, void *context,
+                                   const struct diva_prepared_tile *tile,
+                                   struct diva_error *error) {
+  (void)context;
+  struct diva_engine *engine = primal->engine;
+  const int64_t width = pass_width(primal);
+  struct diva_vector weight = tile->facts.weight;
+  if (all_ones(engine->weight + tile->first, tile->count)) {
+    weight = (struct diva_vector){0};
+  }
+  enum diva_status status = engine->ops->gram_accumulate(
+      engine->backend, tile->z, weight, pass_view(primal->gram, width, width), error);
+  if (status == DIVA_OK) {
+    status =
+        engine->ops->cross_accumulate(engine->backend, tile->y, weight, tile->z,
+                                      pass_view(primal->cross, engine->info.outputs, width), error);
+  }
+  diva_sample_collect(primal, tile);
+  return status;
+}
+
+/* A shift near the mean, from the first rows: with it the sums of squares cancel nothing. */
+static enum diva_status set_first_shift(struct diva_primal *primal, struct diva_error *error) {
+  struct diva_engine *engine = primal->engine;
+  const int64_t count =
+      primal->tile_rows < engine->info.rows ? primal->tile_rows : engine->info.rows;
+  const int64_t row_bytes = primal->columns * diva_dtype_size(engine->info.feature_type);
+  double *mean = NULL;
+  void *stored = NULL;
+  enum diva_status status = diva_allocate(count, row_bytes, "the first rows", &stored, error);
+  if (status == DIVA_OK) {
+    status =
+        diva_allocate(primal->columns + 1, sizeof *mean, "column means", (void **)&mean, error);
+  }
+  if (status == DIVA_OK) {
+    status = diva_dataset_read_features(engine->train, 0, count, stored, error);
+  }
+  if (status == DIVA_OK) {
+    status = engine->ops->upload(engine->backend, primal->raw.buffer, 0, stored, count * row_bytes,
+                                 error);
+  }
+  if (status == DIVA_OK) {
+    status = engine->ops->upload(engine->backend, primal->weight.buffer, 0, engine->weight,
+                                 count * (int64_t)sizeof(double), error);
+  }
+  const int64_t width = primal->columns + 1;
+  const struct diva_matrix z = pass_view(primal->z, count, width);
+  if (status == DIVA_OK) {
+    status = engine->ops->prepare_rows(engine->backend, diva_tile_rows(primal->raw, count),
+                                       &primal->preparation, 0, z, primal->fault, error);
+  }
+  const struct diva_matrix ones = {.buffer = z.buffer,
+                                   .offset = z.offset + primal->columns,
+                                   .rows = count,
+                                   .columns = 1,
+                                   .stride = z.stride};
+  const struct diva_matrix sums = pass_view(primal->cross, 1, width);
+  if (status == DIVA_OK) {
+    status = engine->ops->cross_accumulate(engine->backend, ones,
+                                           diva_tile_slice(primal->weight, count), z, sums, error);
+  }
+  if (status == DIVA_OK) {
+    status = diva_engine_download(engine, sums, mean, error);
+  }
+  if (status == DIVA_OK) {
+    const double total = mean[primal->columns];
+    for (int64_t j = 0; j < primal->columns; j++) {
+      const double value = mean[j] / total;
+      mean[j] = isfinite(value) ? value : 0.0;
+    }
+    primal->preparation.shift = primal->shift;
+    status = engine->ops->upload(engine->backend, primal->shift.buffer, 0, mean,
+                                 primal->columns * (int64_t)sizeof *mean, error);
+  }
+  if (status == DIVA_OK) {
+    status = engine->ops->zero(engine->backend, primal->cross.buffer, 0,
+                               sums.stride * (int64_t)sizeof(double), error);
+  }
+  free(stored);
+  free(mean);
+  return status;
+}
+
+/* What centring and scaling do to the sums: the offset of each mean from the shift, and 1 / sd. */
+struct column_facts {
+  double *shift;      /**< in: first shift, out: the mean */
+  double *offset;     /**< mean less first shift */
+  double *multiplier; /**< 1, 1 / sd, or 0 for a constant column */
+};
+
+/* Spread that rounding alone can give a constant column, relative to its mean. */
+static double rounding_spread(const struct diva_engine *engine) {
+  return engine->element == (int64_t)sizeof(double) ? 1e-13 : 1e-7;
+}
+
+static void find_column_facts(struct diva_primal *primal, const double *gram, int64_t width,
+                              struct column_facts facts) {
+  struct diva_engine *engine = primal->engine;
+  const bool standardize = engine->options->scale == DIVA_SCALE_STANDARDIZE;
+  const double total = gram[width * width - 1];
+  int64_t constant = 0;
+  for (int64_t j = 0; j < primal->columns; j++) {
+    facts.offset[j] = gram[j * width + width - 1] / total;
+    facts.shift[j] += facts.offset[j];
+    facts.multiplier[j] = 1.0;
+    if (standardize) {
+      const double variance = gram[j * width + j] / total - facts.offset[j] * facts.offset[j];
+      const double deviation = variance > 0.0 ? sqrt(variance) : 0.0;
+      const bool spread = deviation > rounding_spread(engine) * fabs(facts.shift[j]);
+      facts.multiplier[j] = spread ? 1.0 / deviation : 0.0;
+      constant += !spread;
+    }
+  }
+  engine->analysis->summary.constant_columns = constant;
+}
+
+static void centre_gram(struct diva_primal *primal, const double *raw, int64_t raw_width,
+                        struct column_facts facts) {
+  const int64_t d = primal->columns;
+  const int64_t width = primal->width;
+  const double total = raw[raw_width * raw_width - 1];
+  double *gram = primal->host_gram;
+  for (int64_t i = 0; i < d; i++) {
+    for (int64_t j = i; j < d; j++) {
+      const double centred = raw[i * raw_width + j] - total * facts.offset[i] * facts.offset[j];
+      const double value = centred * facts.multiplier[i] * facts.multiplier[j];
+      gram[i * width + j] = value;
+      gram[j * width + i] = value;
+    }
+  }
+  if (width > d) {
+    for (int64_t j = 0; j < d; j++) {
+      gram[j * width + d] = 0.0;
+      gram[d * width + j] = 0.0;
+    }
+    gram[d * width + d] = total;
+  }
+}
+
+static void centre_cross(struct diva_primal *primal, const double *raw, int64_t raw_width,
+                         struct column_facts facts) {
+  const int64_t d = primal->columns;
+  double *cross = primal->host_cross;
+  for (int64_t c = 0; c < primal->engine->info.outputs; c++) {
+    const double total = raw[c * raw_width + d];
+    for (int64_t j = 0; j < d; j++) {
+      cross[c * primal->width + j] =
+          (raw[c * raw_width + j] - total * facts.offset[j]) * facts.multiplier[j];
+    }
+    if (primal->width > d) {
+      cross[c * primal->width + d] = total;
+    }
+  }
+}
+
+/* Without means there is nothing to centre: the sums are final, only the lower triangle is not. */
+static void mirror(const double *from, int64_t width, double *to) {
+  for (int64_t i = 0; i < width; i++) {
+    for (int64_t j = i; j < width; j++) {
+      to[i * width + j] = from[i * width + j];
+      to[j * width + i] = from[i * width + j];
+    }
+  }
+}
+
+static enum diva_status upload_columns(struct diva_primal *primal, struct diva_vector to,
+                                       const double *from, struct diva_error *error) {
+  return primal->engine->ops->upload(primal->engine->backend, to.buffer, 0, from,
+                                     primal->columns * (int64_t)sizeof *from, error);
+}
+
+static enum diva_status apply_means(struct diva_primal *primal, const double *raw_gram,
+                                    const double *raw_cross, int64_t raw_width,
+                                    struct diva_error *error) {
+  struct diva_engine *engine = primal->engine;
+  const int64_t d = primal->columns;
+  double *values = NULL;
+  enum diva_status status =
+      diva_allocate(3 * d, sizeof *values, "column facts", (void **)&values, error);
+  if (status != DIVA_OK) {
+    return status;
+  }
+  const struct column_facts facts = {values, values + d, values + 2 * d};
+  status = engine->ops->download(engine->backend, primal->shift.buffer, 0, facts.shift,
+                                 d * (int64_t)sizeof(double), error);
+  if (status == DIVA_OK) {
+    find_column_facts(primal, raw_gram, raw_width, facts);
+    centre_gram(primal, raw_gram, raw_width, facts);
+    centre_cross(primal, raw_cross, raw_width, facts);
+    status = upload_columns(primal, primal->shift, facts.shift, error);
+  }
+  if (status == DIVA_OK && engine->options->scale == DIVA_SCALE_STANDARDIZE) {
+    primal->preparation.multiplier = primal->multiplier;
+    status = upload_columns(primal, primal->multiplier, facts.multiplier, error);
+  }
+  free(values);
+  return status;
+}
+
+static enum diva_status finish_sums(struct diva_primal *primal, struct diva_error *error) {
+  struct diva_engine *engine = primal->engine;
+  const int64_t raw_width = pass_width(primal);
+  const int64_t outputs = engine->info.outputs;
+  double *raw_gram = NULL;
+  double *raw_cross = NULL;
+  enum diva_status status = diva_allocate(raw_width * raw_width, sizeof *raw_gram,
+                                          "the Gram matrix", (void **)&raw_gram, error);
+  if (status == DIVA_OK) {
+    status = diva_allocate(outputs * raw_width, sizeof *raw_cross, "cross sums",
+                           (void **)&raw_cross, error);
+  }
+  if (status == DIVA_OK) {
+    status = diva_engine_download(engine, pass_view(primal->gram, raw_width, raw_width), raw_gram,
+                                  error);
+  }
+  if (status == DIVA_OK) {
+    status = diva_engine_download(engine, pass_view(primal->cross, outputs, raw_width), raw_cross,
+                                  error);
+  }
+  if (status == DIVA_OK && needs_mean(primal)) {
+    status = apply_means(primal, raw_gram, raw_cross, raw_width, error);
+  } else if (status == DIVA_OK) {
+    mirror(raw_gram, raw_width, primal->host_gram);
+    memcpy(primal->host_cross, raw_cross, (size_t)(outputs * raw_width) * sizeof *raw_cross);
+  }
+  if (status == DIVA_OK) {
+    status = diva_engine_upload(engine, primal->gram, primal->host_gram, error);
+  }
+  if (status == DIVA_OK) {
+    status = diva_engine_upload(engine, primal->cross, primal->host_cross, error);
+  }
+  free(raw_gram);
+  free(raw_cross);
+  return status;
+}
+
+enum diva_status diva_gram_run(struct diva_primal *primal, struct diva_error *error) {
+  struct diva_engine *engine = primal->engine;
+  const int64_t no_fault = INT64_MAX;
+  primal->preparation = (struct diva_preparation){
+      .type = engine->info.feature_type,
+      .unit_rows = engine->options->scale == DIVA_SCALE_L2,
+      .constant_column = needs_mean(primal),
+  };
+  enum diva_status status = engine->ops->upload(engine->backend, primal->fault, 0, &no_fault,
+                                                (int64_t)sizeof no_fault, error);
+  if (status == DIVA_OK && needs_mean(primal)) {
+    status = set_first_shift(primal, error);
+  }
+  if (status == DIVA_OK) {
+    status = diva_tiles_visit(primal, &primal->train, "gram", PHASE_GRAM, visit_gram, NULL, error);
+  }
+  if (status == DIVA_OK) {
+    status = diva_engine_check_fault(engine, primal->fault, engine->train, error);
+  }
+  const double start = diva_clock_seconds();
+  if (status == DIVA_OK) {
+    status = finish_sums(primal, error);
+  }
+  diva_engine_account(engine, PHASE_GRAM, start);
+  primal->preparation.constant_column = engine->options->intercept;
+  return status;
+}

@@ -1,0 +1,164 @@
+/* The second pass: leave-one-out predictions, and the sums that their derivative needs. */
+#include "primal.h"
+#include "scores.h"
+
+#include <math.h>
+
+static bool wants_temperature(const struct diva_engine *engine) {
+  return isnan(engine->temperature) &&
+         (engine->labels || engine->options->loss == DIVA_LOSS_CROSS_ENTROPY);
+}
+
+static bool gradient_known(const struct diva_engine *engine) {
+  return engine->options->loss == DIVA_LOSS_SQUARED || !isnan(engine->temperature);
+}
+
+static bool wants_adjoint(const struct diva_engine *engine) {
+  return engine->options->derivative && !engine->validation;
+}
+
+/* Adds a tile to M' sums (g / (1 - h))' Z and B sums Z' diag(b) Z, and keeps g . r. */
+static enum diva_status add_adjoint(struct diva_primal *primal,
+                                    const struct diva_prepared_tile *tile,
+                                    struct diva_error *error) {
+  struct diva_engine *engine = primal->engine;
+  enum diva_status status =
+      engine->ops->cross_accumulate(engine->backend, diva_tile_rows(primal->gradient, tile->count),
+                                    (struct diva_vector){0}, tile->z, primal->cross_scratch, error);
+  if (status == DIVA_OK) {
+    status = engine->ops->gram_accumulate(engine->backend, tile->z,
+                                          diva_tile_slice(primal->adjoint, tile->count),
+                                          primal->adjoint_gram, error);
+  }
+  return status == DIVA_OK ? diva_tile_fetch(primal, primal->tile_pull, tile->count,
+                                             primal->pull + tile->first, error)
+                           : status;
+}
+
+static struct diva_row_results adjoint_results(const struct diva_primal *primal, int64_t rows) {
+  return (struct diva_row_results){
+      .loss = diva_tile_slice(primal->loss, rows),
+      .gradient_dot_r = diva_tile_slice(primal->tile_pull, rows),
+      .adjoint = diva_tile_slice(primal->adjoint, rows),
+      .scaled_gradient = diva_tile_rows(primal->gradient, rows),
+  };
+}
+
+/* Leverages and everything that follows from them without the temperature. */
+static enum diva_status visit_loo(struct diva_primal *primal, void *context,
+                                  const struct diva_prepared_tile *tile, struct diva_error *error) {
+  struct diva_engine *engine = primal->engine;
+  struct diva_analysis *analysis = engine->analysis;
+  struct diva_scores *kept = context;
+  const int64_t rows = tile->count;
+  struct diva_row_facts facts = tile->facts;
+  facts.form = diva_tile_slice(primal->tile_form, rows);
+  enum diva_status status =
+      engine->ops->row_leverage(engine->backend, tile->z, primal->upper, facts.form, error);
+  if (status == DIVA_OK) {
+    status = engine->ops->residual(engine->backend, tile->z, primal->w, tile->y, error);
+  }
+  const bool with_adjoint = wants_adjoint(engine) && gradient_known(engine);
+  struct diva_row_results results = {0};
+  if (with_adjoint) {
+    results = adjoint_results(primal, rows);
+  }
+  results.loss = diva_tile_slice(primal->loss, rows);
+  results.margin = diva_tile_slice(primal->margin, rows);
+  results.suggested = diva_tile_slice(primal->suggested, rows);
+  if (kept) {
+    results.scores = diva_tile_rows(primal->scores, rows);
+  }
+  if (status == DIVA_OK) {
+    status = engine->ops->loo_rows(engine->backend, tile->y, &facts, &results, error);
+  }
+  if (status == DIVA_OK && with_adjoint) {
+    status = add_adjoint(primal, tile, error);
+  }
+  if (status == DIVA_OK && kept) {
+    status = diva_scores_keep(kept, primal, tile, error);
+  }
+  if (status == DIVA_OK) {
+    status = diva_tile_fetch(primal, facts.form, rows, primal->form + tile->first, error);
+  }
+  if (status == DIVA_OK) {
+    status = diva_tile_fetch(primal, results.loss, rows, analysis->loo_loss + tile->first, error);
+  }
+  if (status == DIVA_OK) {
+    status =
+        diva_tile_fetch(primal, results.margin, rows, analysis->loo_margin + tile->first, error);
+  }
+  return status == DIVA_OK ? engine->ops->download(engine->backend, primal->suggested.buffer, 0,
+                                                   analysis->suggested_label + tile->first,
+                                                   rows * (int64_t)sizeof(int32_t), error)
+                           : status;
+}
+
+/* Cross-entropy with a temperature fitted on the first visit: loss and gradient need a second. */
+static enum diva_status visit_adjoint(struct diva_primal *primal, void *context,
+                                      const struct diva_prepared_tile *tile,
+                                      struct diva_error *error) {
+  (void)context;
+  struct diva_engine *engine = primal->engine;
+  const int64_t rows = tile->count;
+  const struct diva_row_results results = adjoint_results(primal, rows);
+  enum diva_status status =
+      engine->ops->residual(engine->backend, tile->z, primal->w, tile->y, error);
+  if (status == DIVA_OK) {
+    status = engine->ops->loo_rows(engine->backend, tile->y, &tile->facts, &results, error);
+  }
+  if (status == DIVA_OK && wants_adjoint(engine)) {
+    status = add_adjoint(primal, tile, error);
+  }
+  return status == DIVA_OK ? diva_tile_fetch(primal, results.loss, rows,
+                                             engine->analysis->loo_loss + tile->first, error)
+                           : status;
+}
+
+static enum diva_status clear_sums(struct diva_primal *primal, struct diva_error *error) {
+  struct diva_engine *engine = primal->engine;
+  const struct diva_matrix direct = primal->cross_scratch;
+  const struct diva_matrix gram = primal->adjoint_gram;
+  enum diva_status status =
+      engine->ops->zero(engine->backend, direct.buffer, 0,
+                        direct.rows * direct.stride * (int64_t)sizeof(double), error);
+  return status == DIVA_OK
+             ? engine->ops->zero(engine->backend, gram.buffer, 0,
+                                 gram.rows * gram.stride * (int64_t)sizeof(double), error)
+             : status;
+}
+
+static void fill_leverages(struct diva_primal *primal) {
+  const struct diva_engine *engine = primal->engine;
+  for (int64_t i = 0; i < engine->info.rows; i++) {
+    engine->analysis->leverage[i] = engine->weight[i] * primal->form[i];
+  }
+}
+
+enum diva_status diva_loo_run(struct diva_primal *primal, struct diva_error *error) {
+  struct diva_engine *engine = primal->engine;
+  struct diva_scores kept = {0};
+  const bool fit = wants_temperature(engine);
+  const bool known = gradient_known(engine);
+  enum diva_status status = fit ? diva_scores_open(&kept, primal, error) : DIVA_OK;
+  if (status == DIVA_OK) {
+    status = clear_sums(primal, error);
+  }
+  if (status == DIVA_OK) {
+    status = diva_tiles_visit(primal, &primal->train, "leave-one-out", PHASE_LOO, visit_loo,
+                              fit ? &kept : NULL, error);
+  }
+  if (status == DIVA_OK) {
+    fill_leverages(primal);
+    primal->train.form = primal->form;
+    if (fit) {
+      engine->temperature = diva_scores_temperature(&kept, primal);
+    }
+    if (!known) {
+      status = diva_tiles_visit(primal, &primal->train, "gradient", PHASE_LOO, visit_adjoint, NULL,
+                                error);
+    }
+  }
+  diva_scores_close(&kept);
+  return status;
+}

@@ -1,0 +1,73 @@
+/* Options of an analysis: defaults, checks, and the names of their values. */
+#include "engine.h"
+
+#include <math.h>
+
+void diva_analysis_options_init(struct diva_analysis_options *options) {
+  *options = (struct diva_analysis_options){
+      .version = DIVA_STRUCT_VERSION,
+      .loss = DIVA_LOSS_SQUARED,
+      .scale = DIVA_SCALE_STANDARDIZE,
+      .precision = DIVA_PRECISION_AUTO,
+      .solver = DIVA_SOLVER_AUTO,
+      .intercept = true,
+      .derivative = true,
+      .sample_rows = 8192,
+  };
+}
+
+enum diva_status diva_options_check(const struct diva_analysis_options *options,
+                                    struct diva_error *error) {
+  const enum diva_status status =
+      diva_version_check(options->version, "diva_analysis_options", error);
+  if (status != DIVA_OK) {
+    return status;
+  }
+  if (!isfinite(options->lambda) || options->lambda < 0.0) {
+    return diva_error_set(error, DIVA_ERROR_USAGE, "lambda is %g; it must be positive and finite",
+                          options->lambda);
+  }
+  if (!isfinite(options->temperature) || options->temperature < 0.0) {
+    return diva_error_set(error, DIVA_ERROR_USAGE,
+                          "temperature is %g; it must be positive and finite",
+                          options->temperature);
+  }
+  if (options->threads < 0 || options->memory < 0 || options->sample_rows < 1) {
+    return diva_error_set(error, DIVA_ERROR_USAGE,
+                          "threads (%d), memory (%lld) and sample rows (%lld) must be positive",
+                          options->threads, (long long)options->memory,
+                          (long long)options->sample_rows);
+  }
+  return DIVA_OK;
+}
+
+const char *diva_phase_name(int phase) {
+  static const char *const names[DIVA_PHASES] = {
+      [PHASE_READ] = "read",
+      [PHASE_GRAM] = "gram",
+      [PHASE_FACTOR] = "factor",
+      [PHASE_LOO] = "loo",
+      [PHASE_DERIVATIVE] = "derivative",
+      [PHASE_OTHER] = "other",
+  };
+  return phase >= 0 && phase < DIVA_PHASES ? names[phase] : NULL;
+}
+
+const char *diva_loss_name(enum diva_loss loss) {
+  return loss == DIVA_LOSS_CROSS_ENTROPY ? "cross-entropy" : "squared";
+}
+
+const char *diva_scale_name(enum diva_scale scale) {
+  static const char *const names[] = {"none", "l2", "standardize"};
+  return names[scale];
+}
+
+const char *diva_precision_name(enum diva_precision precision) {
+  static const char *const names[] = {"auto", "float32", "float64"};
+  return names[precision];
+}
+
+const char *diva_solver_name(enum diva_solver solver) {
+  static const char *const names[] = {"auto", "primal", "dual"};
+  return names[solver];
+}

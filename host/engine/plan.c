@@ -1,0 +1,165 @@
+/* What a run will do and what it will take, decided before anything is allocated. */
+#include "engine.h"
+
+#include <string.h>
+
+/* A tile of about this many bytes keeps products large and its copies in cache. */
+enum { TILE_BYTES = 8 << 20 };
+
+static int64_t clamp(int64_t value, int64_t low, int64_t high) {
+  return value < low ? low : (value > high ? high : value);
+}
+
+static int64_t choose_tile_rows(int64_t rows, int64_t columns, int64_t outputs, int64_t element) {
+  const int64_t wide = columns + outputs + 1;
+  const int64_t fitting = TILE_BYTES / (wide * element) / 256 * 256;
+  return clamp(fitting, 256, 8192) < rows ? clamp(fitting, 256, 8192) : rows;
+}
+
+static enum diva_precision starting_precision(const struct diva_dataset_info *info,
+                                              const struct diva_analysis_options *options,
+                                              enum diva_solver solver) {
+  if (solver == DIVA_SOLVER_DUAL) {
+    return DIVA_PRECISION_FLOAT64;
+  }
+  if (options->precision != DIVA_PRECISION_AUTO) {
+    return options->precision;
+  }
+  return info->feature_type == DIVA_FLOAT64 ? DIVA_PRECISION_FLOAT64 : DIVA_PRECISION_FLOAT32;
+}
+
+/* Sums of products that may not fit int64_t are made in double: a plan that large is refused. */
+static double primal_bytes(const struct diva_dataset_info *info,
+                           const struct diva_analysis_options *options, int64_t tile_rows,
+                           int64_t training_rows, double element) {
+  const double d = (double)info->columns + 1.0;
+  const double k = (double)info->outputs;
+  const double tile = (double)tile_rows;
+  const double stored = (double)diva_dtype_size(info->feature_type);
+  const double squares = d * d * (4.0 * 8.0 + 8.0 + 2.0 * element + 8.0);
+  const double path = options->lambda == 0.0 ? d * d * 16.0 : 0.0;
+  const double narrow = k * d * (3.0 * 8.0 + 3.0 * element + 8.0);
+  const double tiles = tile * (d * (3.0 * stored + 2.0 * element) + k * (2.0 * element + 40.0));
+  double sample_rows = options->lambda == 0.0 ? (double)options->sample_rows : 0.0;
+  sample_rows = sample_rows < (double)training_rows ? sample_rows : (double)training_rows;
+  const double sample = sample_rows * (d * (stored + element) + k * (element + 8.0));
+  const double scores = 8.0 * k * (double)training_rows;
+  return squares + path + narrow + tiles + sample + (scores < 0x1p28 ? scores : 0x1p28);
+}
+
+static double dual_bytes(const struct diva_dataset_info *info, int64_t training_rows) {
+  const double n = (double)training_rows;
+  return n * n * 8.0 * 5.0 + n * ((double)info->columns * 16.0 + (double)info->outputs * 64.0);
+}
+
+static double row_bytes(const struct diva_dataset_info *info) {
+  return (double)info->rows * 11.0 * 8.0;
+}
+
+static double count_flops(const struct diva_dataset_info *info,
+                          const struct diva_analysis_options *options, enum diva_solver solver,
+                          int64_t training_rows) {
+  const double n = (double)info->rows;
+  const double d = (double)info->columns;
+  const double k = (double)info->outputs;
+  const double m = (double)training_rows;
+  if (solver == DIVA_SOLVER_DUAL) {
+    return m * m * d + 2.0 * m * m * m;
+  }
+  const double squares = options->derivative ? 4.0 : 2.0;
+  return squares * n * d * d + 8.0 * n * d * k;
+}
+
+static enum diva_status check_memory(double needed, const struct diva_analysis_options *options,
+                                     struct diva_error *error) {
+  const double machine = (double)diva_memory_available();
+  const double unit = 0x1p20;
+  if (needed > machine) {
+    return diva_error_set(error, DIVA_ERROR_INPUT,
+                          "the run needs %.0f MiB of memory; this machine has %.0f MiB",
+                          needed / unit, machine / unit);
+  }
+  if (options->memory > 0 && needed > (double)options->memory) {
+    return diva_error_set(error, DIVA_ERROR_RESOURCE,
+                          "the run needs %.0f MiB of memory; --memory allows %.0f MiB",
+                          needed / unit, (double)options->memory / unit);
+  }
+  return DIVA_OK;
+}
+
+/* The validation set must speak of the same columns and outputs. */
+static enum diva_status check_validation(const struct diva_dataset_info *info,
+                                         const struct diva_dataset *train,
+                                         const struct diva_dataset *validation,
+                                         struct diva_error *error) {
+  struct diva_dataset_info other;
+  diva_dataset_describe(validation, &other);
+  if (other.columns != info->columns) {
+    return diva_error_set(error, DIVA_ERROR_INPUT,
+                          "validation features have %lld columns; the training set has %lld",
+                          (long long)other.columns, (long long)info->columns);
+  }
+  if (other.has_targets != info->has_targets || other.has_base_outputs != info->has_base_outputs) {
+    return diva_error_set(
+        error, DIVA_ERROR_INPUT, "the validation set has %s%s; the training set has %s%s",
+        other.has_targets ? "targets" : "labels", other.has_base_outputs ? " and base outputs" : "",
+        info->has_targets ? "targets" : "labels",
+        info->has_base_outputs ? " and base outputs" : "");
+  }
+  if (other.has_targets ? other.outputs != info->outputs : other.outputs > info->outputs) {
+    return diva_error_set(error, DIVA_ERROR_INPUT,
+                          "the validation set has %lld outputs; the training set has %lld",
+                          (long long)other.outputs, (long long)info->outputs);
+  }
+  for (int64_t c = 0; c < other.outputs; c++) {
+    const char *mine = diva_dataset_class_name(train, c);
+    const char *its = diva_dataset_class_name(validation, c);
+    if (mine && its && strcmp(mine, its) != 0) {
+      return diva_error_set(error, DIVA_ERROR_INPUT,
+                            "class %lld is '%s' in the validation set and '%s' in the training set",
+                            (long long)c, its, mine);
+    }
+  }
+  return DIVA_OK;
+}
+
+enum diva_status diva_plan_make(const struct diva_dataset *train,
+                                const struct diva_dataset *validation,
+                                const struct diva_analysis_options *options, int64_t training_rows,
+                                struct diva_plan *out, struct diva_error *error) {
+  struct diva_dataset_info info;
+  diva_dataset_describe(train, &info);
+  if (validation) {
+    const enum diva_status status = check_validation(&info, train, validation, error);
+    if (status != DIVA_OK) {
+      return status;
+    }
+  }
+  const bool dual = options->solver == DIVA_SOLVER_DUAL ||
+                    (options->solver == DIVA_SOLVER_AUTO && training_rows < info.columns);
+  out->solver = dual ? DIVA_SOLVER_DUAL : DIVA_SOLVER_PRIMAL;
+  out->precision = starting_precision(&info, options, out->solver);
+  const double element = out->precision == DIVA_PRECISION_FLOAT32 ? 4.0 : 8.0;
+  out->tile_rows = choose_tile_rows(info.rows, info.columns, info.outputs, (int64_t)element);
+  const double solver_bytes =
+      dual ? dual_bytes(&info, training_rows)
+           : primal_bytes(&info, options, out->tile_rows, training_rows, element);
+  const double needed = row_bytes(&info) + solver_bytes;
+  const bool second_loo_pass =
+      options->loss == DIVA_LOSS_CROSS_ENTROPY && options->temperature == 0.0;
+  out->passes = dual ? 1 : (second_loo_pass ? 4 : 3);
+  out->flops = count_flops(&info, options, out->solver, training_rows);
+  const enum diva_status status = check_memory(needed, options, error);
+  out->memory = status == DIVA_OK ? (int64_t)needed : 0;
+  return status;
+}
+
+enum diva_status diva_analysis_plan(const struct diva_dataset *train,
+                                    const struct diva_dataset *validation,
+                                    const struct diva_analysis_options *options,
+                                    struct diva_plan *out, struct diva_error *error) {
+  const enum diva_status status = diva_options_check(options, error);
+  return status == DIVA_OK ? diva_plan_make(train, validation, options,
+                                            diva_plan_training_rows(train, options), out, error)
+                           : status;
+}

@@ -1,0 +1,142 @@
+/**
+ * @file primal.h
+ * The primal solver: three passes over tiles of rows, and d x d algebra between them.
+ *
+ * Width: the model sees d columns and, with an intercept, a constant one that is not penalised. The
+ * features are centred at their weighted mean, so that the constant column is orthogonal to the
+ * rest and the Gram matrix stays well conditioned.
+ */
+#ifndef DIVA_PRIMAL_H
+#define DIVA_PRIMAL_H
+
+#include "engine.h"
+
+/** Rows that a pass visits: the training set or the validation set. */
+struct diva_row_set {
+  struct diva_dataset *dataset;
+  struct diva_dataset_info info;
+  const int32_t *labels; /**< NULL for targets */
+  const double *weight;  /**< NULL: not trained on */
+  const double *importance;
+  const double *form; /**< k_ii, once known; NULL before, and for another set */
+};
+
+struct diva_primal {
+  struct diva_engine *engine;
+  struct diva_row_set train;
+  struct diva_row_set validation;
+  double *validation_importance; /**< owned */
+  double *form;                  /**< k_ii of every row (owned) */
+  double *pull;                  /**< g_i . r_i of every row (owned) */
+
+  int64_t columns; /**< d */
+  int64_t width;   /**< d, and 1 with an intercept */
+  int64_t tile_rows;
+  struct diva_preparation preparation;
+
+  /* One tile on the device. */
+  struct diva_matrix raw, z, y, wide_y, targets, gradient, scores;
+  struct diva_vector labels, weight, importance, tile_form, loss, margin, quality, suggested,
+      tile_pull, adjoint, quadratic, derivative;
+  struct diva_buffer *fault;
+  double *staging; /**< 2 x tile_rows values on the host (owned) */
+  double *dense;   /**< tile_rows x outputs on the host; NULL for plain labels (owned) */
+
+  /* Square and narrow matrices; upper, curvature, w and m are of tile type, the rest float64. */
+  struct diva_matrix gram, factor, inverse, adjoint_gram, upper, curvature;
+  struct diva_matrix cross, cross_scratch, w, m;
+  struct diva_vector shift, multiplier, eigenvalues, penalised, lambdas, sums;
+  double *host_gram;  /**< width x width, symmetric (owned) */
+  double *host_cross; /**< outputs x width (owned) */
+
+  /* A seeded sample of training rows, as stored, to choose lambda on. */
+  int64_t sample_rows;
+  int64_t *sample_index;  /**< ascending (owned) */
+  char *sample;           /**< sample_rows x columns of the stored type (owned) */
+  double *sample_targets; /**< sample_rows x outputs (owned); NULL for plain labels */
+  struct diva_matrix sample_t, sample_y; /**< in the eigenbasis, and its targets: tile type */
+  struct diva_vector sample_weight;
+};
+
+/** A tile of rows on the device, prepared: features, targets and what is known of each row. */
+struct diva_prepared_tile {
+  int64_t first;
+  int64_t count;
+  const void *stored;   /**< features as read, on the host */
+  const double *host_y; /**< count x outputs: targets less base outputs; NULL for plain labels */
+  const double *host_targets; /**< count x outputs; NULL where there are labels */
+  struct diva_matrix z; /**< count x width */
+  struct diva_matrix y; /**< count x outputs: targets less base outputs, tile type */
+  struct diva_row_facts facts;
+};
+
+typedef enum diva_status (*diva_tile_visitor)(struct diva_primal *primal, void *context,
+                                              const struct diva_prepared_tile *tile,
+                                              struct diva_error *error);
+
+/* tiles.c */
+
+/** Calls `visit` on every tile of a set in order, the next one being read meanwhile. */
+enum diva_status diva_tiles_visit(struct diva_primal *primal, const struct diva_row_set *set,
+                                  const char *phase_name, int phase, diva_tile_visitor visit,
+                                  void *context, struct diva_error *error);
+
+/** A view of the first rows of a tile matrix or vector. */
+struct diva_matrix diva_tile_rows(struct diva_matrix matrix, int64_t rows);
+struct diva_vector diva_tile_slice(struct diva_vector vector, int64_t length);
+
+/** Copies float64 values of tile rows into their place in a column of all rows. */
+enum diva_status diva_tile_fetch(struct diva_primal *primal, struct diva_vector from, int64_t count,
+                                 double *to, struct diva_error *error);
+
+/* primal_memory.c */
+enum diva_status diva_primal_allocate(struct diva_primal *primal, struct diva_error *error);
+void diva_primal_free(struct diva_primal *primal);
+
+/* sample.c */
+
+/** Draws which training rows lambda is chosen on: all, or `sample_rows` of them, seeded. */
+enum diva_status diva_sample_draw(struct diva_primal *primal, struct diva_error *error);
+
+/** Keeps the sampled rows of a tile as they pass by. */
+void diva_sample_collect(struct diva_primal *primal, const struct diva_prepared_tile *tile);
+
+/* gram.c */
+
+/** The first pass: Gram and cross sums of the centred, scaled features, in `gram`, `cross` and
+ * `host_gram`; fixes the preparation. Finds NaN and infinity. */
+enum diva_status diva_gram_run(struct diva_primal *primal, struct diva_error *error);
+
+/* path.c */
+
+/** Chooses lambda by the LOO path on the sample (math: eigenvectors of the Gram matrix). */
+enum diva_status diva_path_run(struct diva_primal *primal, struct diva_error *error);
+
+/* factor.c */
+
+/** Cholesky of A = G + lambda I, W, and U with C = U U'; estimates the condition number. */
+enum diva_status diva_factor_run(struct diva_primal *primal, struct diva_error *error);
+
+/** `curvature` = C B C folded, from the sums B in `adjoint_gram`. Overwrites `gram` and `inverse`.
+ */
+enum diva_status diva_factor_sandwich(struct diva_primal *primal, struct diva_error *error);
+
+/** `m` = C times the sums in `cross_scratch`, in tile type. */
+enum diva_status diva_factor_direct(struct diva_primal *primal, struct diva_error *error);
+
+/* loo.c */
+
+/** The second pass: leverages, LOO scores, temperature; then the sums that the derivative needs. */
+enum diva_status diva_loo_run(struct diva_primal *primal, struct diva_error *error);
+
+/* validation.c */
+
+/** Loss and error on the validation set, and the sums that its derivative needs. */
+enum diva_status diva_validation_run(struct diva_primal *primal, struct diva_error *error);
+
+/* derivative.c */
+
+/** The last pass: derivative of every row where asked for, and the label qualities. */
+enum diva_status diva_derivative_run(struct diva_primal *primal, struct diva_error *error);
+
+#endif

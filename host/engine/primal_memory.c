@@ -1,0 +1,188 @@
+/* Everything the primal solver holds, taken before the first tile and released after the last. */
+#include "primal.h"
+
+#include <stdlib.h>
+
+enum { REAL = sizeof(double) };
+
+static enum diva_status allocate_tile(struct diva_primal *primal, struct diva_error *error) {
+  struct diva_engine *engine = primal->engine;
+  const int64_t rows = primal->tile_rows;
+  const int64_t outputs = engine->info.outputs;
+  const bool dense = engine->info.has_targets || engine->info.has_base_outputs ||
+                     (engine->validation && primal->validation.info.has_base_outputs);
+  const struct {
+    struct diva_matrix *matrix;
+    int64_t columns;
+    int64_t element;
+    bool wanted;
+  } matrices[] = {
+      {&primal->z, primal->columns + 1, engine->element, true},
+      {&primal->y, outputs, engine->element, true},
+      {&primal->gradient, outputs, engine->element, true},
+      {&primal->scores, outputs, REAL, true},
+      {&primal->wide_y, outputs, REAL, dense},
+      {&primal->targets, outputs, REAL, engine->info.has_targets},
+  };
+  struct diva_vector *vectors[] = {
+      &primal->weight,    &primal->importance, &primal->tile_form, &primal->loss,
+      &primal->margin,    &primal->quality,    &primal->tile_pull, &primal->adjoint,
+      &primal->quadratic, &primal->derivative,
+  };
+  enum diva_status status = DIVA_OK;
+  for (size_t i = 0; i < sizeof matrices / sizeof matrices[0] && status == DIVA_OK; i++) {
+    if (matrices[i].wanted) {
+      status = diva_engine_matrix(engine, rows, matrices[i].columns, matrices[i].element,
+                                  matrices[i].matrix, error);
+    }
+  }
+  for (size_t i = 0; i < sizeof vectors / sizeof vectors[0] && status == DIVA_OK; i++) {
+    status = diva_engine_vector(engine, rows, REAL, vectors[i], error);
+  }
+  if (status == DIVA_OK) {
+    status = diva_engine_vector(engine, rows, (int64_t)sizeof(int32_t), &primal->labels, error);
+  }
+  if (status == DIVA_OK) {
+    status = diva_engine_vector(engine, rows, (int64_t)sizeof(int32_t), &primal->suggested, error);
+  }
+  if (status == DIVA_OK && dense) {
+    status =
+        diva_allocate(rows * outputs, REAL, "targets of a tile", (void **)&primal->dense, error);
+  }
+  return status == DIVA_OK
+             ? diva_allocate(2 * rows, REAL, "staging", (void **)&primal->staging, error)
+             : status;
+}
+
+/* Stored rows are contiguous, as they are read. */
+static enum diva_status allocate_raw(struct diva_primal *primal, struct diva_error *error) {
+  struct diva_engine *engine = primal->engine;
+  int64_t stored = diva_dtype_size(engine->info.feature_type);
+  if (engine->validation) {
+    const int64_t other = diva_dtype_size(primal->validation.info.feature_type);
+    stored = other > stored ? other : stored;
+  }
+  struct diva_vector memory;
+  enum diva_status status =
+      diva_engine_vector(engine, primal->tile_rows * primal->columns, stored, &memory, error);
+  primal->raw = (struct diva_matrix){.buffer = memory.buffer,
+                                     .rows = primal->tile_rows,
+                                     .columns = primal->columns,
+                                     .stride = primal->columns};
+  if (status == DIVA_OK) {
+    status = diva_engine_vector(engine, 1, (int64_t)sizeof(int64_t), &memory, error);
+    primal->fault = memory.buffer;
+  }
+  return status;
+}
+
+/* The first pass may need one column more than the model has: each is as wide as that. */
+static enum diva_status allocate_squares(struct diva_primal *primal, struct diva_error *error) {
+  struct diva_engine *engine = primal->engine;
+  const int64_t wide = primal->columns + 1;
+  struct diva_matrix *doubles[] = {&primal->gram, &primal->factor, &primal->inverse,
+                                   &primal->adjoint_gram};
+  struct diva_matrix *tiles[] = {&primal->upper, &primal->curvature};
+  enum diva_status status = DIVA_OK;
+  for (size_t i = 0; i < sizeof doubles / sizeof doubles[0] && status == DIVA_OK; i++) {
+    status = diva_engine_matrix(engine, wide, wide, REAL, doubles[i], error);
+    doubles[i]->rows = doubles[i]->columns = primal->width;
+  }
+  for (size_t i = 0; i < sizeof tiles / sizeof tiles[0] && status == DIVA_OK; i++) {
+    status = diva_engine_matrix(engine, wide, wide, engine->element, tiles[i], error);
+    tiles[i]->rows = tiles[i]->columns = primal->width;
+  }
+  return status;
+}
+
+static enum diva_status allocate_narrow(struct diva_primal *primal, struct diva_error *error) {
+  struct diva_engine *engine = primal->engine;
+  const int64_t wide = primal->columns + 1;
+  const int64_t outputs = engine->info.outputs;
+  const struct {
+    struct diva_matrix *matrix;
+    int64_t element;
+  } matrices[] = {
+      {&primal->cross, REAL},
+      {&primal->cross_scratch, REAL},
+      {&primal->w, engine->element},
+      {&primal->m, engine->element},
+  };
+  const struct {
+    struct diva_vector *vector;
+    int64_t length;
+  } vectors[] = {
+      {&primal->shift, primal->columns},      {&primal->multiplier, primal->columns},
+      {&primal->eigenvalues, primal->width},  {&primal->penalised, primal->width},
+      {&primal->lambdas, DIVA_LAMBDA_COARSE}, {&primal->sums, DIVA_LAMBDA_COARSE},
+  };
+  enum diva_status status = DIVA_OK;
+  for (size_t i = 0; i < sizeof matrices / sizeof matrices[0] && status == DIVA_OK; i++) {
+    status =
+        diva_engine_matrix(engine, outputs, wide, matrices[i].element, matrices[i].matrix, error);
+    matrices[i].matrix->columns = primal->width;
+  }
+  for (size_t i = 0; i < sizeof vectors / sizeof vectors[0] && status == DIVA_OK; i++) {
+    status = diva_engine_vector(engine, vectors[i].length, REAL, vectors[i].vector, error);
+  }
+  return status;
+}
+
+static enum diva_status allocate_sample(struct diva_primal *primal, struct diva_error *error) {
+  struct diva_engine *engine = primal->engine;
+  enum diva_status status = diva_sample_draw(primal, error);
+  if (status == DIVA_OK) {
+    status = diva_engine_matrix(engine, primal->sample_rows, primal->width, engine->element,
+                                &primal->sample_t, error);
+  }
+  if (status == DIVA_OK) {
+    status = diva_engine_matrix(engine, primal->sample_rows, engine->info.outputs, engine->element,
+                                &primal->sample_y, error);
+  }
+  return status == DIVA_OK
+             ? diva_engine_vector(engine, primal->sample_rows, REAL, &primal->sample_weight, error)
+             : status;
+}
+
+static enum diva_status allocate_host(struct diva_primal *primal, struct diva_error *error) {
+  const struct diva_engine *engine = primal->engine;
+  enum diva_status status = diva_allocate(primal->width * primal->width, REAL, "the Gram matrix",
+                                          (void **)&primal->host_gram, error);
+  if (status == DIVA_OK) {
+    status = diva_allocate(engine->info.outputs * primal->width, REAL, "cross sums",
+                           (void **)&primal->host_cross, error);
+  }
+  if (status == DIVA_OK) {
+    status = diva_allocate(engine->info.rows, REAL, "leverages", (void **)&primal->form, error);
+  }
+  return status == DIVA_OK
+             ? diva_allocate(engine->info.rows, REAL, "gradients", (void **)&primal->pull, error)
+             : status;
+}
+
+enum diva_status diva_primal_allocate(struct diva_primal *primal, struct diva_error *error) {
+  enum diva_status (*const parts[])(struct diva_primal *, struct diva_error *) = {
+      allocate_tile, allocate_raw, allocate_squares, allocate_narrow, allocate_host};
+  enum diva_status status = DIVA_OK;
+  for (size_t i = 0; i < sizeof parts / sizeof parts[0] && status == DIVA_OK; i++) {
+    status = parts[i](primal, error);
+  }
+  if (status == DIVA_OK && primal->engine->lambda == 0.0) {
+    status = allocate_sample(primal, error);
+  }
+  return status;
+}
+
+void diva_primal_free(struct diva_primal *primal) {
+  diva_engine_close_backend(primal->engine);
+  free(primal->validation_importance);
+  free(primal->form);
+  free(primal->pull);
+  free(primal->staging);
+  free(primal->dense);
+  free(primal->host_gram);
+  free(primal->host_cross);
+  free(primal->sample_index);
+  free(primal->sample);
+  free(primal->sample_targets);
+}

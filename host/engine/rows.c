@@ -1,0 +1,114 @@
+/* What each row is worth: its weight in the fit, its importance in the objective. */
+#include "engine.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static const double *given_weights(const struct diva_dataset *dataset,
+                                   const struct diva_analysis_options *options) {
+  return options->weights ? options->weights : diva_dataset_weights(dataset);
+}
+
+static double row_weight(const int32_t *labels, const double *given, int64_t row) {
+  if (labels && labels[row] < 0) {
+    return 0.0;
+  }
+  return given ? given[row] : 1.0;
+}
+
+int64_t diva_plan_training_rows(const struct diva_dataset *train,
+                                const struct diva_analysis_options *options) {
+  struct diva_dataset_info info;
+  diva_dataset_describe(train, &info);
+  const int32_t *labels = diva_dataset_labels(train);
+  const double *given = given_weights(train, options);
+  int64_t count = 0;
+  for (int64_t i = 0; i < info.rows; i++) {
+    count += row_weight(labels, given, i) > 0.0;
+  }
+  return count;
+}
+
+static enum diva_status check_weights(const double *given, int64_t rows, struct diva_error *error) {
+  for (int64_t i = 0; given && i < rows; i++) {
+    if (!isfinite(given[i]) || given[i] < 0.0) {
+      return diva_error_set(error, DIVA_ERROR_USAGE,
+                            "weight of row %lld is %g; weights must be finite and not negative",
+                            (long long)i, given[i]);
+    }
+  }
+  return DIVA_OK;
+}
+
+static enum diva_status check_classes(const struct diva_engine *engine, struct diva_error *error) {
+  int32_t first = -1;
+  for (int64_t i = 0; engine->labels && i < engine->info.rows; i++) {
+    if (engine->weight[i] <= 0.0) {
+      continue;
+    }
+    if (first >= 0 && engine->labels[i] != first) {
+      return DIVA_OK;
+    }
+    first = engine->labels[i];
+  }
+  if (engine->labels) {
+    return diva_error_set(error, DIVA_ERROR_INPUT,
+                          "the rows with positive weight are all of class %d; two are needed",
+                          first);
+  }
+  return DIVA_OK;
+}
+
+enum diva_status diva_rows_prepare(struct diva_engine *engine, struct diva_error *error) {
+  const double *given = given_weights(engine->train, engine->options);
+  double *weight = engine->analysis->weight;
+  enum diva_status status = check_weights(given, engine->info.rows, error);
+  if (status != DIVA_OK) {
+    return status;
+  }
+  for (int64_t i = 0; i < engine->info.rows; i++) {
+    weight[i] = row_weight(engine->labels, given, i);
+    engine->training_rows += weight[i] > 0.0;
+    engine->weight_sum += weight[i];
+  }
+  engine->weight = weight;
+  if (engine->training_rows < 2) {
+    return diva_error_set(error, DIVA_ERROR_INPUT,
+                          "%lld rows with a label and a positive weight; at least 2 are needed",
+                          (long long)engine->training_rows);
+  }
+  for (int64_t i = 0; i < engine->info.rows; i++) {
+    engine->importance[i] = weight[i] > 0.0 ? 1.0 / (double)engine->training_rows : 0.0;
+  }
+  return check_classes(engine, error);
+}
+
+static void blank_row(struct diva_analysis *analysis, int64_t i) {
+  analysis->loo_loss[i] = NAN;
+  analysis->loo_margin[i] = NAN;
+  analysis->label_quality[i] = NAN;
+  if (analysis->derivative) {
+    analysis->derivative[i] = NAN;
+  }
+}
+
+void diva_rows_finish(struct diva_engine *engine) {
+  struct diva_analysis *analysis = engine->analysis;
+  struct diva_score *loo = &analysis->summary.loo;
+  int64_t wrong = 0;
+  for (int64_t i = 0; i < engine->info.rows; i++) {
+    if (engine->labels && engine->labels[i] < 0) {
+      blank_row(analysis, i);
+    } else if (engine->weight[i] > 0.0) {
+      loo->loss += engine->importance[i] * analysis->loo_loss[i];
+      wrong += engine->labels && analysis->suggested_label[i] != engine->labels[i];
+    }
+    if (!engine->labels) {
+      analysis->loo_margin[i] = NAN;
+      analysis->label_quality[i] = NAN;
+      analysis->suggested_label[i] = -1;
+    }
+  }
+  loo->rows = engine->training_rows;
+  loo->error = engine->labels ? (double)wrong / (double)engine->training_rows : NAN;
+}

@@ -1,0 +1,75 @@
+/* The rows that lambda is chosen on: a seeded sample, kept as stored while the first pass reads. */
+#include "host/core/random.h"
+#include "primal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Selection sampling (Knuth, TAOCP 2, algorithm S): every subset equally likely, in row order. */
+static void select_rows(const struct diva_engine *engine, int64_t wanted, int64_t *index) {
+  struct diva_random random = {engine->options->seed};
+  int64_t left = engine->training_rows;
+  int64_t taken = 0;
+  for (int64_t i = 0; i < engine->info.rows && taken < wanted; i++) {
+    if (engine->weight[i] <= 0.0) {
+      continue;
+    }
+    if (diva_random_below(&random, left) < wanted - taken) {
+      index[taken++] = i;
+    }
+    left--;
+  }
+}
+
+enum diva_status diva_sample_draw(struct diva_primal *primal, struct diva_error *error) {
+  const struct diva_engine *engine = primal->engine;
+  const bool dense = engine->info.has_targets || engine->info.has_base_outputs;
+  const int64_t row_bytes = primal->columns * diva_dtype_size(engine->info.feature_type);
+  int64_t wanted = engine->options->sample_rows;
+  wanted = wanted < engine->training_rows ? wanted : engine->training_rows;
+  enum diva_status status = diva_allocate(wanted, sizeof *primal->sample_index, "the sample",
+                                          (void **)&primal->sample_index, error);
+  if (status == DIVA_OK) {
+    status = diva_allocate(wanted, row_bytes, "the sample", (void **)&primal->sample, error);
+  }
+  if (status == DIVA_OK && dense) {
+    status = diva_allocate(wanted * engine->info.outputs, sizeof *primal->sample_targets,
+                           "the sample's targets", (void **)&primal->sample_targets, error);
+  }
+  if (status == DIVA_OK) {
+    select_rows(engine, wanted, primal->sample_index);
+    primal->sample_rows = wanted;
+  }
+  return status;
+}
+
+/* First position in the ascending index whose row is at least `row`. */
+static int64_t lower_bound(const int64_t *index, int64_t count, int64_t row) {
+  int64_t low = 0;
+  while (count > 0) {
+    const int64_t half = count / 2;
+    if (index[low + half] < row) {
+      low += half + 1;
+      count -= half + 1;
+    } else {
+      count = half;
+    }
+  }
+  return low;
+}
+
+void diva_sample_collect(struct diva_primal *primal, const struct diva_prepared_tile *tile) {
+  const struct diva_engine *engine = primal->engine;
+  const int64_t row_bytes = primal->columns * diva_dtype_size(engine->info.feature_type);
+  const int64_t outputs = engine->info.outputs;
+  int64_t at = lower_bound(primal->sample_index, primal->sample_rows, tile->first);
+  for (; at < primal->sample_rows && primal->sample_index[at] < tile->first + tile->count; at++) {
+    const int64_t row = primal->sample_index[at] - tile->first;
+    memcpy(primal->sample + at * row_bytes, (const char *)tile->stored + row * row_bytes,
+           (size_t)row_bytes);
+    if (primal->sample_targets) {
+      memcpy(primal->sample_targets + at * outputs, tile->host_y + row * outputs,
+             (size_t)outputs * sizeof(double));
+    }
+  }
+}

@@ -1,0 +1,29 @@
+/** @file scores.h The LOO scores kept from a pass, for fitting the temperature. Internal. */
+#ifndef DIVA_SCORES_H
+#define DIVA_SCORES_H
+
+#include "primal.h"
+
+/** Every `every`-th training row's scores; all of them unless that takes too much memory. */
+struct diva_scores {
+  double *scores;
+  double *targets; /**< only where there are no labels */
+  int32_t *labels;
+  double *tile; /**< one tile as downloaded */
+  int64_t rows;
+  int64_t every;
+  int64_t ordinal; /**< training rows seen */
+};
+
+enum diva_status diva_scores_open(struct diva_scores *kept, const struct diva_primal *primal,
+                                  struct diva_error *error);
+void diva_scores_close(struct diva_scores *kept);
+
+/** Keeps what is to be kept of a tile whose F is in primal->scores. */
+enum diva_status diva_scores_keep(struct diva_scores *kept, struct diva_primal *primal,
+                                  const struct diva_prepared_tile *tile, struct diva_error *error);
+
+/** The temperature that fits them best. */
+double diva_scores_temperature(const struct diva_scores *kept, const struct diva_primal *primal);
+
+#endif

@@ -1,0 +1,156 @@
+/* Walking a dataset tile by tile: read ahead, upload, prepare, visit. */
+#include "host/dataset/prefetch.h"
+#include "primal.h"
+
+#include <string.h>
+
+struct diva_matrix diva_tile_rows(struct diva_matrix matrix, int64_t rows) {
+  matrix.rows = rows;
+  return matrix;
+}
+
+struct diva_vector diva_tile_slice(struct diva_vector vector, int64_t length) {
+  vector.length = length;
+  return vector;
+}
+
+enum diva_status diva_tile_fetch(struct diva_primal *primal, struct diva_vector from, int64_t count,
+                                 double *to, struct diva_error *error) {
+  const struct diva_engine *engine = primal->engine;
+  return engine->ops->download(engine->backend, from.buffer, from.offset * (int64_t)sizeof(double),
+                               to, count * (int64_t)sizeof(double), error);
+}
+
+/* Row facts of a tile from the columns of its set; an absent column leaves its vector absent. */
+static enum diva_status upload_reals(struct diva_primal *primal, const double *column,
+                                     int64_t first, int64_t count, struct diva_vector memory,
+                                     struct diva_vector *out, struct diva_error *error) {
+  const struct diva_engine *engine = primal->engine;
+  if (!column) {
+    *out = (struct diva_vector){0};
+    return DIVA_OK;
+  }
+  *out = diva_tile_slice(memory, count);
+  return engine->ops->upload(engine->backend, memory.buffer, 0, column + first,
+                             count * (int64_t)sizeof(double), error);
+}
+
+static enum diva_status upload_facts(struct diva_primal *primal, const struct diva_row_set *set,
+                                     struct diva_prepared_tile *tile, struct diva_error *error) {
+  const struct diva_engine *engine = primal->engine;
+  struct diva_row_facts *facts = &tile->facts;
+  *facts =
+      (struct diva_row_facts){.loss = engine->options->loss, .temperature = engine->temperature};
+  enum diva_status status = upload_reals(primal, set->weight, tile->first, tile->count,
+                                         primal->weight, &facts->weight, error);
+  if (status == DIVA_OK) {
+    status = upload_reals(primal, set->importance, tile->first, tile->count, primal->importance,
+                          &facts->importance, error);
+  }
+  if (status == DIVA_OK) {
+    status = upload_reals(primal, set->form, tile->first, tile->count, primal->tile_form,
+                          &facts->form, error);
+  }
+  if (status == DIVA_OK && set->labels) {
+    facts->labels = diva_tile_slice(primal->labels, tile->count);
+    status =
+        engine->ops->upload(engine->backend, primal->labels.buffer, 0, set->labels + tile->first,
+                            tile->count * (int64_t)sizeof(int32_t), error);
+  }
+  return status;
+}
+
+/* Y = targets - base outputs, on the host: what labels alone cannot say. */
+static void fill_dense(const struct diva_row_set *set, const struct diva_prefetch_tile *read,
+                       double *out) {
+  const int64_t outputs = set->info.outputs;
+  for (int64_t i = 0; i < read->count; i++) {
+    const int32_t label = set->labels ? set->labels[read->first + i] : -1;
+    for (int64_t c = 0; c < outputs; c++) {
+      const int64_t at = i * outputs + c;
+      const double target = set->labels ? (label == c ? 1.0 : 0.0) : read->targets[at];
+      out[at] = target - (read->base_outputs ? read->base_outputs[at] : 0.0);
+    }
+  }
+}
+
+static enum diva_status upload_targets(struct diva_primal *primal, const struct diva_row_set *set,
+                                       const struct diva_prefetch_tile *read,
+                                       struct diva_prepared_tile *tile, struct diva_error *error) {
+  struct diva_engine *engine = primal->engine;
+  tile->y = diva_tile_rows(primal->y, tile->count);
+  if (set->labels && !read->base_outputs) {
+    return engine->ops->label_rows(engine->backend, tile->facts.labels, tile->y, error);
+  }
+  fill_dense(set, read, primal->dense);
+  tile->host_y = primal->dense;
+  const struct diva_matrix wide = diva_tile_rows(primal->wide_y, tile->count);
+  enum diva_status status = diva_engine_upload(engine, wide, primal->dense, error);
+  if (status == DIVA_OK) {
+    status = engine->ops->convert(engine->backend, wide, tile->y, error);
+  }
+  if (status == DIVA_OK && !set->labels) {
+    tile->facts.targets = diva_tile_rows(primal->targets, tile->count);
+    tile->host_targets = read->targets;
+    status = diva_engine_upload(engine, tile->facts.targets, read->targets, error);
+  }
+  return status;
+}
+
+static enum diva_status prepare_tile(struct diva_primal *primal, const struct diva_row_set *set,
+                                     const struct diva_prefetch_tile *read,
+                                     struct diva_prepared_tile *tile, struct diva_error *error) {
+  struct diva_engine *engine = primal->engine;
+  const int64_t row_bytes = primal->columns * diva_dtype_size(set->info.feature_type);
+  struct diva_preparation preparation = primal->preparation;
+  preparation.type = set->info.feature_type;
+  *tile = (struct diva_prepared_tile){.first = read->first,
+                                      .count = read->count,
+                                      .stored = read->features,
+                                      .z = diva_tile_rows(primal->z, read->count)};
+  tile->z.columns = primal->columns + (preparation.constant_column ? 1 : 0);
+  enum diva_status status = engine->ops->upload(engine->backend, primal->raw.buffer, 0,
+                                                read->features, read->count * row_bytes, error);
+  if (status == DIVA_OK) {
+    status = engine->ops->prepare_rows(engine->backend, diva_tile_rows(primal->raw, read->count),
+                                       &preparation, read->first, tile->z, primal->fault, error);
+  }
+  if (status == DIVA_OK) {
+    status = upload_facts(primal, set, tile, error);
+  }
+  return status == DIVA_OK ? upload_targets(primal, set, read, tile, error) : status;
+}
+
+enum diva_status diva_tiles_visit(struct diva_primal *primal, const struct diva_row_set *set,
+                                  const char *phase_name, int phase, diva_tile_visitor visit,
+                                  void *context, struct diva_error *error) {
+  struct diva_engine *engine = primal->engine;
+  struct diva_prefetch *prefetch = NULL;
+  double clock = diva_clock_seconds();
+  enum diva_status status = diva_prefetch_start(set->dataset, primal->tile_rows, &prefetch, error);
+  int64_t done = 0;
+  while (status == DIVA_OK && done < set->info.rows) {
+    struct diva_prefetch_tile read;
+    struct diva_prepared_tile tile;
+    status =
+        diva_progress_report(&engine->options->progress, phase_name, done, set->info.rows, error);
+    if (status == DIVA_OK) {
+      status = diva_prefetch_next(prefetch, &read, error);
+    }
+    clock = diva_engine_account(engine, PHASE_READ, clock);
+    if (status == DIVA_OK) {
+      status = prepare_tile(primal, set, &read, &tile, error);
+    }
+    if (status == DIVA_OK) {
+      status = visit(primal, context, &tile, error);
+      done = read.first + read.count;
+    }
+    clock = diva_engine_account(engine, phase, clock);
+  }
+  diva_prefetch_stop(prefetch);
+  if (status == DIVA_OK) {
+    status = engine->ops->synchronize(engine->backend, error);
+  }
+  diva_engine_account(engine, phase, clock);
+  return status;
+}

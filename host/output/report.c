@@ -1,0 +1,224 @@
+/** What was done and what came of it, as JSON: the provenance of a file, the summary of a run. */
+#define _POSIX_C_SOURCE 200809L
+#include <diva/manifest.h>
+#include <diva/system.h>
+
+#include "host/comm/comm.h"
+#include "host/core/core.h"
+#include "host/output/text.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+void diva_report_init(struct diva_report *report) {
+  *report = (struct diva_report){.version = DIVA_STRUCT_VERSION, .flagged = -1, .kept = -1};
+}
+
+void diva_string_free(char *text) {
+  free(text);
+}
+
+static json_t *json_number(double value) {
+  return isfinite(value) ? json_real(value) : json_null();
+}
+
+/* JSON has no unsigned 64-bit integers here: what does not fit goes as its digits. */
+static json_t *json_unsigned(uint64_t value) {
+  return value <= INT64_MAX ? json_integer((json_int_t)value)
+                            : json_sprintf("%llu", (unsigned long long)value);
+}
+
+static json_t *json_count(int64_t value) {
+  return value < 0 ? json_null() : json_integer(value);
+}
+
+/* Arguments and paths may hold any bytes; those that are not UTF-8 become '?'. */
+static json_t *json_text(const char *text) {
+  if (!text) {
+    return json_null();
+  }
+  char *const copy = strdup(text);
+  if (!copy) {
+    return NULL;
+  }
+  for (char *c = copy; *c;) {
+    const int length = diva_utf8_length(c);
+    if (length == 0) {
+      *c = '?';
+    }
+    c += length > 0 ? length : 1;
+  }
+  json_t *const result = json_string(copy);
+  free(copy);
+  return result;
+}
+
+static json_t *command_line(const struct diva_report *report) {
+  json_t *const list = json_array();
+  for (int i = 0; i < report->argument_count; i++) {
+    json_array_append_new(list, json_text(report->arguments[i]));
+  }
+  return list;
+}
+
+/* The digest of one file as JSON; null for a dataset in memory. */
+static enum diva_status file_digest(const struct diva_dataset *dataset, int64_t file, json_t **out,
+                                    struct diva_error *error) {
+  char digest[DIVA_SHA256_SIZE];
+  *out = NULL;
+  if (!diva_dataset_path(dataset, file)) {
+    *out = json_null();
+    return DIVA_OK;
+  }
+  const enum diva_status status = diva_dataset_sha256(dataset, file, digest, error);
+  if (status == DIVA_OK) {
+    *out = json_string(digest);
+  }
+  return status;
+}
+
+/* The further files of a sharded dataset, each with its digest. */
+static enum diva_status add_inputs(json_t *record, const struct diva_dataset *dataset,
+                                   const json_t *first_digest, struct diva_error *error) {
+  json_t *const list = json_array();
+  enum diva_status status = DIVA_OK;
+  for (int64_t i = 0; status == DIVA_OK && diva_dataset_path(dataset, i); i++) {
+    json_t *digest = NULL;
+    if (i == 0) {
+      digest = json_string(json_string_value(first_digest));
+    } else {
+      status = file_digest(dataset, i, &digest, error);
+    }
+    json_t *const entry = json_object();
+    json_object_set_new(entry, "path", json_text(diva_dataset_path(dataset, i)));
+    json_object_set_new(entry, "sha256", digest ? digest : json_null());
+    json_array_append_new(list, entry);
+  }
+  json_object_set_new(record, "inputs", list);
+  return status;
+}
+
+static enum diva_status add_files(json_t *record, const struct diva_report *report,
+                                  struct diva_error *error) {
+  json_t *digest = NULL;
+  enum diva_status status = file_digest(report->dataset, 0, &digest, error);
+  if (status != DIVA_OK) {
+    return status;
+  }
+  json_object_set_new(record, "input", json_text(diva_dataset_path(report->dataset, 0)));
+  json_object_set_new(record, "sha256", digest);
+  if (diva_dataset_path(report->dataset, 1)) {
+    status = add_inputs(record, report->dataset, digest, error);
+  }
+  if (status == DIVA_OK && report->validation) {
+    status = file_digest(report->validation, 0, &digest, error);
+    if (status == DIVA_OK) {
+      json_object_set_new(record, "validation",
+                          json_text(diva_dataset_path(report->validation, 0)));
+      json_object_set_new(record, "validation_sha256", digest);
+    }
+  }
+  return status;
+}
+
+static void add_model(json_t *record, const struct diva_summary *summary) {
+  json_object_set_new(record, "training_rows", json_integer(summary->training_rows));
+  json_object_set_new(record, "lambda", json_number(summary->lambda));
+  json_object_set_new(record, "lambda_chosen", json_boolean(summary->lambda_chosen));
+  json_object_set_new(record, "scaling", json_text(diva_scale_name(summary->scale)));
+  json_object_set_new(record, "model", json_string("linear"));
+  json_object_set_new(record, "loss", json_text(diva_loss_name(summary->loss)));
+  json_object_set_new(record, "temperature", json_number(summary->temperature));
+  json_object_set_new(record, "intercept", json_boolean(summary->intercept));
+  json_object_set_new(record, "seed", json_unsigned(summary->seed));
+  json_object_set_new(record, "solver", json_text(diva_solver_name(summary->solver)));
+  json_object_set_new(record, "backend", json_text(summary->backend));
+  json_object_set_new(record, "library", json_text(summary->library));
+  json_object_set_new(record, "precision", json_text(diva_precision_name(summary->precision)));
+  json_object_set_new(record, "threads", json_integer(summary->threads));
+  json_object_set_new(record, "mpi_ranks", json_integer(diva_comm_size()));
+  json_object_set_new(record, "condition", json_number(summary->condition));
+  json_object_set_new(record, "constant_columns", json_integer(summary->constant_columns));
+}
+
+/* The objective is what the derivative is of: the validation loss where there is such a set. */
+static double objective(const struct diva_summary *summary) {
+  if (!summary) {
+    return NAN;
+  }
+  return summary->validation.rows > 0 ? summary->validation.loss : summary->loo.loss;
+}
+
+static void add_scores(json_t *record, const struct diva_report *report) {
+  static const struct diva_score absent = {.loss = NAN, .error = NAN};
+  const struct diva_summary *const before = report->before;
+  const struct diva_summary *const after = report->after;
+  const struct diva_score *const validated =
+      before && before->validation.rows > 0 ? &before->validation : &absent;
+  const struct diva_score *const revalidated =
+      after && after->validation.rows > 0 ? &after->validation : &absent;
+  json_object_set_new(record, "objective_before", json_number(objective(before)));
+  json_object_set_new(record, "objective_after", json_number(objective(after)));
+  json_object_set_new(record, "loo_error_before", json_number(before ? before->loo.error : NAN));
+  json_object_set_new(record, "loo_error_after", json_number(after ? after->loo.error : NAN));
+  json_object_set_new(record, "loo_error_kept_before",
+                      json_number(report->kept_before ? report->kept_before->error : NAN));
+  json_object_set_new(record, "validation_loss_before", json_number(validated->loss));
+  json_object_set_new(record, "validation_loss_after", json_number(revalidated->loss));
+  json_object_set_new(record, "validation_error_before", json_number(validated->error));
+  json_object_set_new(record, "validation_error_after", json_number(revalidated->error));
+  json_object_set_new(record, "flagged", json_count(report->flagged));
+  json_object_set_new(record, "kept", json_count(report->kept));
+}
+
+/* Both solutions count: the time of a phase is what the run spent in it. */
+static void add_timings(json_t *record, const struct diva_report *report) {
+  json_t *const seconds = json_object();
+  for (int i = 0; i < DIVA_PHASES; i++) {
+    const double spent =
+        report->before->seconds[i] + (report->after ? report->after->seconds[i] : 0);
+    json_object_set_new(seconds, diva_phase_name(i), json_number(spent));
+  }
+  json_object_set_new(record, "seconds", seconds);
+  json_object_set_new(record, "memory_planned", json_integer(report->before->memory_planned));
+}
+
+enum diva_status diva_report_json(const struct diva_report *report, bool timings, char **out,
+                                  struct diva_error *error) {
+  enum { REAL_DIGITS = 17 };
+  *out = NULL;
+  enum diva_status status = diva_version_check(report->version, "diva_report", error);
+  if (status != DIVA_OK) {
+    return status;
+  }
+  if (!report->dataset || !report->before) {
+    return diva_error_set(error, DIVA_ERROR_USAGE, "a report needs a dataset and its summary");
+  }
+  json_t *const record = json_object();
+  struct diva_dataset_info info;
+  diva_dataset_describe(report->dataset, &info);
+  json_object_set_new(record, "version", json_text(diva_version()));
+  json_object_set_new(record, "command_line", command_line(report));
+  status = add_files(record, report, error);
+  if (status != DIVA_OK) {
+    goto done;
+  }
+  json_object_set_new(record, "n", json_integer(info.rows));
+  json_object_set_new(record, "d", json_integer(info.columns));
+  json_object_set_new(record, "k", json_integer(info.outputs));
+  add_model(record, report->before);
+  add_scores(record, report);
+  if (timings) {
+    add_timings(record, report);
+  }
+  *out = json_dumps(record, JSON_INDENT(2) | JSON_REAL_PRECISION(REAL_DIGITS));
+  if (!*out) {
+    status = diva_error_set(error, DIVA_ERROR_RESOURCE, "out of memory for the report");
+  }
+
+done:
+  json_decref(record);
+  return status;
+}

@@ -1,0 +1,109 @@
+/* Finds OpenBLAS at run time and makes it use the processor it is on. */
+#define _GNU_SOURCE
+#include "blas.h"
+
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Core types by what the processor can do; names that every OpenBLAS since 0.3.7 knows. NULL: its
+ * own detection is as good. On AMD family 19h (Zen 3 and 4) the 256-bit kernels measured faster. */
+static const char *best_core_type(void) {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  const bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                    __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+                    __builtin_cpu_supports("avx512cd");
+  if (wide && !__builtin_cpu_is("amdfam19h")) {
+    return "SkylakeX";
+  }
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+    return "Haswell";
+  }
+#endif
+  return NULL;
+}
+
+static const char CORE_TYPE_VARIABLE[] = "OPENBLAS_CORETYPE";
+
+static void *open_library(const char *name) {
+  void *library = dlopen(name, RTLD_NOW | RTLD_LOCAL | RTLD_NOLOAD);
+  if (library) {
+    return library;
+  }
+  const char *core_type = getenv(CORE_TYPE_VARIABLE) ? NULL : best_core_type();
+  if (core_type) {
+    setenv(CORE_TYPE_VARIABLE, core_type, 1);
+  }
+  library = dlopen(name, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+  if (core_type) {
+    unsetenv(CORE_TYPE_VARIABLE);
+  }
+  return library;
+}
+
+/* A data pointer from dlsym() is copied into a function pointer byte for byte: ISO C has no cast.
+ */
+static bool find_symbol(void *library, const char *name, void *function_pointer) {
+  void *symbol = dlsym(library, name);
+  memcpy(function_pointer, &symbol, sizeof symbol);
+  return symbol != NULL;
+}
+
+static const char *find_missing_symbol(struct diva_blas *blas) {
+  const struct {
+    const char *name;
+    void *pointer;
+  } wanted[] = {
+      {"cblas_sgemm", &blas->sgemm}, {"cblas_dgemm", &blas->dgemm}, {"dpotrf_", &blas->dpotrf},
+      {"dpotrs_", &blas->dpotrs},    {"dtrtri_", &blas->dtrtri},    {"dsyevd_", &blas->dsyevd},
+  };
+  for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
+    if (!find_symbol(blas->library, wanted[i].name, wanted[i].pointer)) {
+      return wanted[i].name;
+    }
+  }
+  return NULL;
+}
+
+static void describe(struct diva_blas *blas, const char *library_name) {
+  char *(*get_config)(void) = NULL;
+  char *(*get_core)(void) = NULL;
+  if (find_symbol(blas->library, "openblas_get_config", &get_config) &&
+      find_symbol(blas->library, "openblas_get_corename", &get_core)) {
+    /* "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH ...": the first two words name it. */
+    const char *config = get_config();
+    const char *first_space = strchr(config, ' ');
+    const char *second_space = first_space ? strchr(first_space + 1, ' ') : NULL;
+    const int length = (int)(second_space ? second_space - config : (long)strlen(config));
+    snprintf(blas->description, sizeof blas->description, "%.*s (%s)", length, config, get_core());
+  } else {
+    snprintf(blas->description, sizeof blas->description, "%s", library_name);
+  }
+}
+
+enum diva_status diva_blas_load(struct diva_blas *out, struct diva_error *error) {
+  const char *chosen = getenv("DIVA_BLAS");
+  const char *const names[] = {chosen && *chosen ? chosen : "libopenblas.so.0", "libopenblas.so"};
+  *out = (struct diva_blas){0};
+  const char *name = names[0];
+  out->library = open_library(name);
+  if (!out->library && !(chosen && *chosen)) {
+    name = names[1];
+    out->library = open_library(name);
+  }
+  if (!out->library) {
+    return diva_error_set(error, DIVA_ERROR_RESOURCE,
+                          "no BLAS: %s cannot be loaded (install OpenBLAS, or name a library with "
+                          "CBLAS and LAPACK in DIVA_BLAS)",
+                          names[0]);
+  }
+  const char *missing = find_missing_symbol(out);
+  if (missing) {
+    return diva_error_set(error, DIVA_ERROR_RESOURCE, "BLAS library %s lacks %s", name, missing);
+  }
+  find_symbol(out->library, "openblas_set_num_threads", &out->set_threads);
+  describe(out, name);
+  return DIVA_OK;
+}

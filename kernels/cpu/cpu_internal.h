@@ -1,0 +1,145 @@
+/**
+ * @file cpu_internal.h
+ * What the files of the CPU backend share: the opened backend, addresses, typed products.
+ *
+ * Parallelism: every operation cuts its output into pieces of fixed size, each computed by one
+ * thread with a single-threaded BLAS call. The result therefore does not depend on the number of
+ * threads, and OpenMP and BLAS never compete for cores.
+ */
+#ifndef DIVA_CPU_INTERNAL_H
+#define DIVA_CPU_INTERNAL_H
+
+#include "blas.h"
+#include "kernels/backend.h"
+
+/** Rows that one thread takes at a time; the piece of a tile that stays in its cache. */
+enum { DIVA_CPU_CHUNK_ROWS = 256 };
+
+/** Side of the largest square piece of a product that one thread computes at a time. */
+enum { DIVA_CPU_BLOCK = 512 };
+
+struct diva_buffer {
+  char *data;
+  int64_t bytes;
+};
+
+struct diva_backend {
+  struct diva_blas blas;
+  struct diva_backend_config config;
+  int64_t element;        /**< bytes of an element of tile type */
+  int64_t scratch_stride; /**< elements, of a scratch row as wide as a tile */
+  char *weighted;         /**< tile_rows x scratch_stride of tile type: diag(w) Z, or diag(w) Y */
+  char *thread_scratch;   /**< threads x thread_bytes */
+  int64_t thread_bytes;
+  double *lambda_weights; /**< outputs x columns, 8 bytes each: one lambda's W on the LOO path */
+};
+
+/** Address of element (row, column) of a matrix whose elements have `element` bytes. */
+static inline void *diva_cpu_address(struct diva_matrix matrix, int64_t row, int64_t column,
+                                     int64_t element) {
+  return matrix.buffer->data + (matrix.offset + row * matrix.stride + column) * element;
+}
+
+/** float64 values of a vector; NULL where it is absent. */
+static inline double *diva_cpu_reals(struct diva_vector vector) {
+  return vector.buffer ? (double *)(void *)vector.buffer->data + vector.offset : NULL;
+}
+
+/** int32 values of a vector; NULL where it is absent. */
+static inline int32_t *diva_cpu_integers(struct diva_vector vector) {
+  return vector.buffer ? (int32_t *)(void *)vector.buffer->data + vector.offset : NULL;
+}
+
+/** Scratch of the calling thread. */
+void *diva_cpu_thread_scratch(const struct diva_backend *backend);
+
+/** One product C = alpha op(A) op(B) + beta C of single-threaded BLAS on row-major blocks. */
+struct diva_cpu_product {
+  bool transpose_a, transpose_b;
+  int64_t m, n, k;
+  double alpha;
+  const void *a;
+  int64_t lda;
+  const void *b;
+  int64_t ldb;
+  double beta;
+  void *c;
+  int64_t ldc;
+};
+
+/** Runs it in float64 or float32. Nothing is done where m, n are 0; k = 0 scales C. */
+void diva_cpu_multiply_block(const struct diva_backend *backend, bool double_values,
+                             const struct diva_cpu_product *product);
+
+/** A block of an upper triangle: rows i0..i1, columns j0..j1. */
+struct diva_cpu_block {
+  int64_t i0, i1, j0, j1;
+};
+
+/**
+ * Cuts the upper triangle of an n x n matrix into blocks: first the small ones on the diagonal,
+ * which reach below it, then rectangles above them that grow with the distance from it, so that
+ * nearly all work is in large products. `blocks` may be NULL to count.
+ */
+int64_t diva_cpu_cover_triangle(int64_t n, struct diva_cpu_block *blocks);
+
+/* The operations, by file. */
+
+/* rows_prepare.c */
+enum diva_status diva_cpu_prepare_rows(struct diva_backend *, struct diva_matrix raw,
+                                       const struct diva_preparation *, int64_t first_row,
+                                       struct diva_matrix z, struct diva_buffer *fault,
+                                       struct diva_error *);
+enum diva_status diva_cpu_label_rows(struct diva_backend *, struct diva_vector labels,
+                                     struct diva_matrix y, struct diva_error *);
+enum diva_status diva_cpu_convert(struct diva_backend *, struct diva_matrix from,
+                                  struct diva_matrix to, struct diva_error *);
+/* sums.c */
+enum diva_status diva_cpu_gram_accumulate(struct diva_backend *, struct diva_matrix z,
+                                          struct diva_vector weight, struct diva_matrix sum,
+                                          struct diva_error *);
+enum diva_status diva_cpu_cross_accumulate(struct diva_backend *, struct diva_matrix y,
+                                           struct diva_vector weight, struct diva_matrix z,
+                                           struct diva_matrix sum, struct diva_error *);
+/* products.c */
+enum diva_status diva_cpu_residual(struct diva_backend *, struct diva_matrix z,
+                                   struct diva_matrix w, struct diva_matrix y, struct diva_error *);
+enum diva_status diva_cpu_row_leverage(struct diva_backend *, struct diva_matrix z,
+                                       struct diva_matrix upper, struct diva_vector out,
+                                       struct diva_error *);
+enum diva_status diva_cpu_row_quadform(struct diva_backend *, struct diva_matrix z,
+                                       struct diva_matrix upper, struct diva_vector out,
+                                       struct diva_error *);
+enum diva_status diva_cpu_multiply(struct diva_backend *, bool double_values, bool transpose_a,
+                                   bool transpose_b, struct diva_matrix a, struct diva_matrix b,
+                                   struct diva_matrix c, struct diva_error *);
+/* rows.c */
+enum diva_status diva_cpu_loo_rows(struct diva_backend *, struct diva_matrix e,
+                                   const struct diva_row_facts *, const struct diva_row_results *,
+                                   struct diva_error *);
+enum diva_status diva_cpu_derivative_rows(struct diva_backend *, struct diva_matrix z,
+                                          struct diva_matrix m, struct diva_matrix e,
+                                          const struct diva_row_facts *,
+                                          struct diva_vector gradient_dot_r,
+                                          struct diva_vector quadratic, struct diva_vector out,
+                                          struct diva_error *);
+enum diva_status diva_cpu_path_rows(struct diva_backend *, struct diva_matrix t,
+                                    struct diva_matrix y, struct diva_vector eigenvalues,
+                                    struct diva_vector penalised, struct diva_matrix cross,
+                                    struct diva_vector weight, struct diva_vector lambdas,
+                                    struct diva_vector sums, struct diva_error *);
+/* algebra.c */
+enum diva_status diva_cpu_symmetrize(struct diva_backend *, struct diva_matrix a,
+                                     struct diva_error *);
+enum diva_status diva_cpu_fold_symmetric(struct diva_backend *, struct diva_matrix a,
+                                         struct diva_error *);
+enum diva_status diva_cpu_cholesky(struct diva_backend *, struct diva_matrix a,
+                                   struct diva_error *);
+enum diva_status diva_cpu_cholesky_solve(struct diva_backend *, struct diva_matrix r,
+                                         struct diva_matrix b, struct diva_error *);
+enum diva_status diva_cpu_triangular_inverse(struct diva_backend *, struct diva_matrix r,
+                                             struct diva_error *);
+enum diva_status diva_cpu_eigen(struct diva_backend *, struct diva_matrix a,
+                                struct diva_vector eigenvalues, struct diva_error *);
+
+#endif

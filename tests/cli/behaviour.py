@@ -1,0 +1,166 @@
+#!/usr/bin/env python3
+"""What golden files cannot say of the program: signals, numerical failure, backends, permissions."""
+
+import json
+import os
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+PROGRAM = None
+DIGITS = None
+TIMEOUT_SECONDS = 120
+
+
+def write_npy(path, descr, shape, data):
+    """A version 1.0 .npy file, without NumPy."""
+    header = "{'descr': '%s', 'fortran_order': False, 'shape': %s, }" % (descr, shape)
+    header += " " * (-(len(header) + 11) % 64) + "\n"
+    with open(path, "wb") as file:
+        file.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + data)
+
+
+class Behaviour(unittest.TestCase):
+    """Each test in a folder of its own."""
+
+    def setUp(self):
+        self.scratch = tempfile.TemporaryDirectory(prefix="diva-behaviour-")
+        self.folder = self.scratch.name
+
+    def tearDown(self):
+        self.scratch.cleanup()
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def diva(self, *arguments):
+        return subprocess.run([PROGRAM, *arguments], cwd=self.folder, stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False)
+
+    def one_line(self, done):
+        """The error of a failed call: exactly one line that says who speaks."""
+        self.assertRegex(done.stderr, r"\Adiva: [^\n]+\n\Z")
+        return done.stderr
+
+    def make_dataset(self, name, descr, columns, features, labels):
+        write_npy(self.path("f.npy"), descr, (len(labels), columns), features)
+        write_npy(self.path("l.npy"), "<i8", (len(labels),),
+                  struct.pack("<%dq" % len(labels), *labels))
+        done = self.diva("convert", "f.npy", name, "--labels", "l.npy")
+        self.assertEqual((done.returncode, done.stdout), (0, ""), done.stderr)
+        os.remove(self.path("f.npy"))
+        os.remove(self.path("l.npy"))
+
+    def interrupt(self, delay, number, arguments):
+        """Runs, sends a signal after a while, and returns the exit code."""
+        process = subprocess.Popen([PROGRAM, *arguments], cwd=self.folder,
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.PIPE)
+        time.sleep(delay)
+        process.send_signal(number)
+        stderr = process.communicate(timeout=TIMEOUT_SECONDS)[1]
+        if process.returncode:
+            self.assertEqual(stderr, b"")
+        return process.returncode
+
+    def test_signals_leave_nothing(self):
+        rows, columns = 12000, 512
+        self.make_dataset("big.h5", "|u1", columns, os.urandom(rows * columns),
+                          [i % 10 for i in range(rows)])
+        arguments = ["clean", "big.h5", "-o", "out.jsonl", "--write-dataset", "out.h5"]
+        complete = {"big.h5", "out.jsonl", "out.jsonl.provenance.json", "out.h5",
+                    "out.h5.provenance.json"}
+        interrupted = 0
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            for delay in (0.02, 0.08, 0.3, 0.6, 0.9):
+                code = self.interrupt(delay, number, arguments)
+                left = set(os.listdir(self.folder))
+                if code == 0:
+                    self.assertEqual(left, complete)
+                    for name in complete - {"big.h5"}:
+                        os.remove(self.path(name))
+                else:
+                    self.assertEqual(code, -number)
+                    self.assertEqual(left, {"big.h5"}, "after %.2f s" % delay)
+                    interrupted += 1
+        self.assertGreater(interrupted, 0)
+
+    def test_ignored_signals_stay_ignored(self):
+        command = "trap '' INT; %s rank '%s' -o out.jsonl -q & sleep 0.05; kill -INT $!; wait $!"
+        done = subprocess.run(["bash", "-c", command % (PROGRAM, DIGITS)], cwd=self.folder,
+                              timeout=TIMEOUT_SECONDS, check=False)
+        self.assertEqual(done.returncode, 0)
+        self.assertTrue(os.path.exists(self.path("out.jsonl")))
+
+    def test_numerical_failure(self):
+        rows = 40
+        values = [(-1) ** (i // 2) * 1e300 if i % 2 else 1e300 for i in range(2 * rows)]
+        self.make_dataset("huge.h5", "<f8", 2, struct.pack("<%dd" % (2 * rows), *values),
+                          [i % 2 for i in range(rows)])
+        done = self.diva("rank", "huge.h5", "--scale", "none", "--lambda", "1", "-o", "out.jsonl")
+        self.assertEqual(done.returncode, 5, done.stderr)
+        self.assertIn("huge.h5", self.one_line(done))
+        self.assertEqual(os.listdir(self.folder), ["huge.h5"])
+
+    def test_backend_that_is_not_ready(self):
+        machine = json.loads(self.diva("info", "--json").stdout)["machine"]
+        for backend in machine["backends"]:
+            done = self.diva("rank", DIGITS, "--backend", backend["name"], "-o", "out.jsonl", "-q")
+            if backend["state"] == "ready":
+                self.assertEqual(done.returncode, 0, done.stderr)
+            else:
+                self.assertEqual(done.returncode, 6, done.stderr)
+                self.assertIn(backend["name"], self.one_line(done))
+
+    def test_folder_without_permission(self):
+        if os.geteuid() == 0:
+            self.skipTest("root may write everywhere")
+        os.mkdir(self.path("closed"), 0o555)
+        done = self.diva("rank", DIGITS, "-o", "closed/out.jsonl")
+        self.assertEqual(done.returncode, 6)
+        self.assertIn("closed", self.one_line(done))
+
+    def test_old_output_survives_a_failure(self):
+        for name in ("out.jsonl", "out.jsonl.provenance.json"):
+            with open(self.path(name), "w", encoding="utf-8") as file:
+                file.write("old\n")
+        done = self.diva("rank", DIGITS, "--memory", "1K", "-o", "out.jsonl")
+        self.assertEqual(done.returncode, 6)
+        for name in ("out.jsonl", "out.jsonl.provenance.json"):
+            with open(self.path(name), encoding="utf-8") as file:
+                self.assertEqual(file.read(), "old\n")
+
+    def test_a_name_cannot_add_lines(self):
+        done = self.diva("rank", "two\nlines\x1b[31m.h5")
+        self.assertEqual(done.returncode, 4)
+        self.assertNotIn("\x1b", self.one_line(done))
+
+    def test_quiet_is_silent(self):
+        for command in ("rank", "clean", "prune"):
+            done = self.diva(command, DIGITS, "--quiet", "-o", "out.jsonl")
+            self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+
+    def test_rows_are_ranked(self):
+        done = self.diva("rank", DIGITS, "-q")
+        rows = [json.loads(line) for line in done.stdout.splitlines()]
+        keys = [(-row["derivative"], row["index"]) for row in rows]
+        self.assertEqual(keys, sorted(keys))
+        done = self.diva("clean", DIGITS, "-q")
+        rows = [json.loads(line) for line in done.stdout.splitlines()]
+        keys = [(row["label_quality"], row["index"]) for row in rows]
+        self.assertEqual(keys, sorted(keys))
+        for row in rows:
+            self.assertIn(row["action"], ("keep", "relabel", "drop", "review"))
+            if row["action"] == "drop":
+                self.assertFalse(row["keep"], row)
+            if not row["is_label_issue"]:
+                self.assertTrue(row["keep"], row)
+
+
+if __name__ == "__main__":
+    PROGRAM, DIGITS = (os.path.abspath(path) for path in sys.argv[1:3])
+    unittest.main(argv=sys.argv[:1] + sys.argv[3:], verbosity=2)

@@ -1,0 +1,20 @@
+# Says in a few lines what was configured.
+
+if(PROJECT_IS_TOP_LEVEL)
+  set(openblas "${DIVA_OPENBLAS}")
+  if(NOT openblas)
+    set(openblas "not found")
+  endif()
+  set(sanitize "${DIVA_SANITIZE}")
+  if(NOT sanitize)
+    set(sanitize "none")
+  endif()
+  message(STATUS "diva ${PROJECT_VERSION}")
+  message(STATUS "  build:      ${CMAKE_BUILD_TYPE}, ${CMAKE_C_COMPILER_ID} "
+    "${CMAKE_C_COMPILER_VERSION}, warnings are errors: ${DIVA_WERROR}, sanitizers: ${sanitize}")
+  message(STATUS "  HDF5:       ${HDF5_VERSION}")
+  message(STATUS "  OpenBLAS:   ${openblas} (opened at run time)")
+  message(STATUS "  CUDA:       ${DIVA_CUDA_DETAIL}")
+  message(STATUS "  MPI:        ${DIVA_MPI_DETAIL}")
+  message(STATUS "  tests:      ${DIVA_TESTS_DETAIL}")
+endif()

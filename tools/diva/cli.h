@@ -1,0 +1,83 @@
+/**
+ * @file cli.h
+ * What a command of the program is: its words for help, its options, and the function it runs.
+ */
+#ifndef DIVA_CLI_H
+#define DIVA_CLI_H
+
+#include "option.h"
+
+#include <diva/diva.h>
+
+/** Every value an option can set. A command's table of options says which of them it uses. */
+struct cli_settings {
+  struct diva_dataset_options dataset;
+  struct diva_analysis_options analysis;
+  struct diva_convert_options convert;
+  const char *validation;    /**< path, NULL: none */
+  const char *output;        /**< path, NULL or "-": standard output */
+  const char *write_dataset; /**< path of the changed dataset, NULL: none */
+  int64_t memory;            /**< bytes, 0: what the machine has */
+  int64_t threads;           /**< 0: one a core */
+  int64_t count;             /**< -1: not given */
+  double threshold;          /**< NaN: not given */
+  double fraction;           /**< NaN: not given */
+  int format;                /**< index into cli_format_names, -1: by the extension */
+  int order;                 /**< enum cli_order */
+  bool quiet;
+  bool json;
+  bool help;
+};
+
+enum cli_order { CLI_ORDER_RANK, CLI_ORDER_INPUT };
+
+/** The defaults, the library's where it has them. */
+void cli_settings_init(struct cli_settings *settings);
+
+/** Carries the values that several structs of the library share to each of them. */
+void cli_settings_finish(struct cli_settings *settings);
+
+/** Names of --format in the order of enum diva_format, NULL at the end. */
+extern const char *const cli_format_names[];
+
+/** Option groups that commands share. */
+extern const struct cli_option_group cli_group_names;
+extern const struct cli_option_group cli_group_model;
+extern const struct cli_option_group cli_group_rows;
+extern const struct cli_option_group cli_group_dataset_out;
+extern const struct cli_option_group cli_group_run;
+extern const struct cli_option_group cli_group_words;
+
+/** One call of a command, parsed; everything borrowed. */
+struct cli_request {
+  int argument_count; /**< the command line as typed */
+  char *const *arguments;
+  const struct cli_settings *settings;
+  char *const *files;
+  int file_count;
+};
+
+struct cli_example {
+  const char *line;
+  const char *meaning;
+};
+
+struct cli_command {
+  const char *name;
+  const char *files;                            /**< positional arguments as help shows them */
+  const char *purpose;                          /**< one sentence */
+  const char *description;                      /**< a paragraph, NULL: none */
+  const struct cli_option_group *const *groups; /**< NULL at the end */
+  const struct cli_example *examples;           /**< a NULL line at the end */
+  int minimum_files;
+  int maximum_files;
+  enum diva_status (*run)(const struct cli_request *request, struct diva_error *error);
+};
+
+extern const struct cli_command cli_command_info;
+extern const struct cli_command cli_command_rank;
+extern const struct cli_command cli_command_clean;
+extern const struct cli_command cli_command_prune;
+extern const struct cli_command cli_command_convert;
+
+#endif

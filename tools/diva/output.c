@@ -1,0 +1,129 @@
+/* Files the program writes itself: checked early, written beside, renamed when all is done. */
+#define _POSIX_C_SOURCE 200809L
+
+#include "output.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static enum diva_status refuse(const char *path, int code, struct diva_error *error) {
+  enum diva_status status =
+      diva_error_set(error, DIVA_ERROR_RESOURCE, "%s: %s", path, strerror(code));
+  error->foreign_code = code;
+  return status;
+}
+
+/* The folder of a path as a new string, NULL without memory. */
+static char *folder_of(const char *path) {
+  const char *slash = strrchr(path, '/');
+  const char *name = !slash ? "." : slash == path ? "/" : path;
+  size_t length = name == path ? (size_t)(slash - path) : 1;
+  return strndup(name, length);
+}
+
+static enum diva_status check_folder(const char *path, struct diva_error *error) {
+  struct stat about;
+  char *folder = folder_of(path);
+  enum diva_status status = DIVA_OK;
+  if (!folder) {
+    return refuse(path, ENOMEM, error);
+  }
+  if (stat(folder, &about) || access(folder, W_OK | X_OK)) {
+    int code = errno;
+    status = diva_error_set(error, DIVA_ERROR_RESOURCE, "%s: folder '%s': %s", path, folder,
+                            strerror(code));
+  } else if (!S_ISDIR(about.st_mode)) {
+    status = diva_error_set(error, DIVA_ERROR_RESOURCE, "%s: '%s' is not a folder", path, folder);
+  }
+  free(folder);
+  return status;
+}
+
+static bool is_file_of(const struct stat *about, const struct diva_dataset *dataset) {
+  const char *path;
+  struct stat other;
+  for (int64_t i = 0; dataset && (path = diva_dataset_path(dataset, i)); i++) {
+    if (stat(path, &other) == 0 && other.st_dev == about->st_dev && other.st_ino == about->st_ino) {
+      return true;
+    }
+  }
+  return false;
+}
+
+enum diva_status cli_output_check(const char *path, const struct diva_dataset *dataset,
+                                  const struct diva_dataset *validation, struct diva_error *error) {
+  struct stat about;
+  enum diva_status status = check_folder(path, error);
+  if (status || stat(path, &about)) {
+    return status;
+  }
+  if (S_ISDIR(about.st_mode)) {
+    return refuse(path, EISDIR, error);
+  }
+  if (!S_ISREG(about.st_mode)) {
+    return diva_error_set(error, DIVA_ERROR_USAGE,
+                          "%s: not a regular file; '-' stands for standard output", path);
+  }
+  if (is_file_of(&about, dataset) || is_file_of(&about, validation)) {
+    return diva_error_set(error, DIVA_ERROR_USAGE,
+                          "%s: is an input, and would be written over; choose another name", path);
+  }
+  return DIVA_OK;
+}
+
+enum diva_status cli_staged_name(struct cli_staged *staged, const char *path, const char *suffix,
+                                 struct diva_error *error) {
+  const size_t process_digits = 32;
+  size_t length = strlen(path) + strlen(suffix);
+  *staged =
+      (struct cli_staged){.path = malloc(length + 1), .temporary = malloc(length + process_digits)};
+  if (!staged->path || !staged->temporary) {
+    cli_staged_abandon(staged);
+    return refuse(path, ENOMEM, error);
+  }
+  snprintf(staged->path, length + 1, "%s%s", path, suffix);
+  snprintf(staged->temporary, length + process_digits, "%s%s.part-%ld", path, suffix,
+           (long)getpid());
+  return DIVA_OK;
+}
+
+enum diva_status cli_staged_write(const struct cli_staged *staged, const char *text,
+                                  struct diva_error *error) {
+  FILE *file = fopen(staged->temporary, "wx");
+  if (!file) {
+    return refuse(staged->path, errno, error);
+  }
+  errno = 0;
+  bool failed = fputs(text, file) == EOF || fflush(file) || fsync(fileno(file));
+  int code = errno ? errno : EIO;
+  if (fclose(file) && !failed) {
+    failed = true;
+    code = errno;
+  }
+  return failed ? refuse(staged->path, code, error) : DIVA_OK;
+}
+
+enum diva_status cli_staged_commit(struct cli_staged *staged, struct diva_error *error) {
+  enum diva_status status = DIVA_OK;
+  if (rename(staged->temporary, staged->path)) {
+    status = refuse(staged->path, errno, error);
+  } else {
+    free(staged->temporary);
+    staged->temporary = NULL;
+  }
+  cli_staged_abandon(staged);
+  return status;
+}
+
+void cli_staged_abandon(struct cli_staged *staged) {
+  if (staged->temporary) {
+    unlink(staged->temporary);
+  }
+  free(staged->temporary);
+  free(staged->path);
+  *staged = (struct cli_staged){0};
+}

@@ -1,0 +1,39 @@
+/**
+ * @file output.h
+ * Files the program writes itself, and what is checked before work begins whose result has nowhere
+ * to go.
+ */
+#ifndef DIVA_CLI_OUTPUT_H
+#define DIVA_CLI_OUTPUT_H
+
+#include <diva/dataset.h>
+
+/**
+ * Whether a file can be written at `path`: its folder is there and lets itself be written, what
+ * stands there is a file, and not one of the datasets' (each may be NULL).
+ * @return DIVA_ERROR_RESOURCE or DIVA_ERROR_USAGE, naming the path
+ */
+enum diva_status cli_output_check(const char *path, const struct diva_dataset *dataset,
+                                  const struct diva_dataset *validation, struct diva_error *error);
+
+/** A file complete under a name of its own beside the one it shall have. */
+struct cli_staged {
+  char *path;
+  char *temporary;
+};
+
+/** Chooses the temporary name of `path` + `suffix`. Free it by commit or abandon. */
+enum diva_status cli_staged_name(struct cli_staged *staged, const char *path, const char *suffix,
+                                 struct diva_error *error);
+
+/** Writes the text to the temporary name. */
+enum diva_status cli_staged_write(const struct cli_staged *staged, const char *text,
+                                  struct diva_error *error);
+
+/** Gives the file its name, and frees. */
+enum diva_status cli_staged_commit(struct cli_staged *staged, struct diva_error *error);
+
+/** Removes the file if it is there, and frees. Safe on an empty struct and after commit. */
+void cli_staged_abandon(struct cli_staged *staged);
+
+#endif

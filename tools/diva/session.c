@@ -1,0 +1,210 @@
+/* What rank, clean and prune share: opening the datasets, the analysis, and solving again. */
+#include "session.h"
+#include "output.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool is_stdout(const char *path) {
+  return !path || strcmp(path, "-") == 0;
+}
+
+/* Mistakes that need no data to be seen. */
+static enum diva_status check_settings(struct cli_session *session, struct diva_error *error) {
+  const struct cli_settings *settings = session->request->settings;
+  const char *path = settings->output ? settings->output : "-";
+  const char *name = settings->format < 0 ? NULL : cli_format_names[settings->format];
+  enum diva_status status = diva_format_choose(name, path, &session->format, error);
+  if (status) {
+    return status;
+  }
+  if (!is_stdout(path)) {
+    return DIVA_OK;
+  }
+  if (session->format == DIVA_FORMAT_NPY || session->format == DIVA_FORMAT_HDF5) {
+    return diva_error_set(error, DIVA_ERROR_USAGE, "--format %s needs a file: -o OUT.%s", name,
+                          session->format == DIVA_FORMAT_NPY ? "npy" : "h5");
+  }
+  if (settings->json) {
+    return diva_error_set(error, DIVA_ERROR_USAGE,
+                          "--json and the rows cannot both go to standard output: add -o OUT");
+  }
+  return DIVA_OK;
+}
+
+static enum diva_status check_outputs(const struct cli_session *session, struct diva_error *error) {
+  const struct cli_settings *settings = session->request->settings;
+  enum diva_status status = DIVA_OK;
+  if (!is_stdout(settings->output)) {
+    status = cli_output_check(settings->output, session->dataset, session->validation, error);
+  }
+  if (!status && settings->write_dataset) {
+    status =
+        cli_output_check(settings->write_dataset, session->dataset, session->validation, error);
+  }
+  if (!status && settings->write_dataset && settings->output &&
+      strcmp(settings->output, settings->write_dataset) == 0) {
+    status = diva_error_set(error, DIVA_ERROR_USAGE, "%s: named by both -o and --write-dataset",
+                            settings->output);
+  }
+  return status;
+}
+
+/* Ids and weights of a validation set play no part, so names given for them do not apply to it. */
+static enum diva_status open_validation(struct cli_session *session, struct diva_error *error) {
+  const struct cli_settings *settings = session->request->settings;
+  struct diva_dataset_options options = settings->dataset;
+  options.ids = NULL;
+  options.weights = NULL;
+  return diva_dataset_open(&settings->validation, 1, &options, &session->validation, error);
+}
+
+enum diva_status cli_session_open(struct cli_session *session, const struct cli_request *request,
+                                  struct diva_error *error) {
+  const struct cli_settings *settings = request->settings;
+  *session = (struct cli_session){.request = request};
+  cli_meter_start(&session->meter, settings->quiet);
+  enum diva_status status = check_settings(session, error);
+  if (!status) {
+    status = diva_dataset_open((const char *const *)request->files, request->file_count,
+                               &settings->dataset, &session->dataset, error);
+  }
+  if (!status && settings->validation) {
+    status = open_validation(session, error);
+  }
+  if (!status) {
+    diva_dataset_describe(session->dataset, &session->info);
+    status = check_outputs(session, error);
+  }
+  return status;
+}
+
+static bool begins_with_path(const char *message, const struct diva_dataset *dataset) {
+  const char *path;
+  for (int64_t i = 0; dataset && (path = diva_dataset_path(dataset, i)); i++) {
+    if (strncmp(message, path, strlen(path)) == 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/* Names the file where the library, which may see only numbers, has not. */
+static void name_file(const struct cli_session *session, enum diva_status status,
+                      struct diva_error *error) {
+  bool about_data =
+      status == DIVA_ERROR_INPUT || status == DIVA_ERROR_NUMERICAL || status == DIVA_ERROR_RESOURCE;
+  if (about_data && !begins_with_path(error->message, session->dataset) &&
+      !begins_with_path(error->message, session->validation)) {
+    diva_error_prefix(error, "%s: ", diva_dataset_path(session->dataset, 0));
+  }
+}
+
+enum diva_status cli_session_analyse(struct cli_session *session, struct diva_error *error) {
+  struct diva_analysis_options options = session->request->settings->analysis;
+  options.derivative = true;
+  options.progress = cli_meter_progress(&session->meter);
+  enum diva_status status =
+      diva_analysis_run(session->dataset, session->validation, &options, &session->analysis, error);
+  if (status) {
+    name_file(session, status, error);
+    return status;
+  }
+  diva_analysis_columns(session->analysis, &session->columns);
+  diva_analysis_summary(session->analysis, &session->before);
+  return DIVA_OK;
+}
+
+void cli_session_columns(const struct cli_session *session,
+                         struct diva_column out[CLI_RANK_COLUMNS]) {
+  const struct diva_columns *columns = &session->columns;
+  const struct diva_column rank[CLI_RANK_COLUMNS] = {
+      {.name = "derivative", .type = DIVA_COLUMN_REAL, .data = columns->derivative},
+      {.name = "leverage", .type = DIVA_COLUMN_REAL, .data = columns->leverage},
+      {.name = "loo_loss", .type = DIVA_COLUMN_REAL, .data = columns->loo_loss},
+      {.name = "loo_margin", .type = DIVA_COLUMN_REAL, .data = columns->loo_margin},
+      {.name = "label_quality", .type = DIVA_COLUMN_REAL, .data = columns->label_quality},
+      {.name = "suggested_label", .type = DIVA_COLUMN_CLASS, .data = columns->suggested_label},
+      {.name = "weight", .type = DIVA_COLUMN_REAL, .data = columns->weight},
+  };
+  memcpy(out, rank, sizeof rank);
+}
+
+/* The LOO score as it was, over the rows that stay: what the score after has to be held against,
+ * for dropping the worst rows lowers a mean by itself. */
+static void score_kept(struct cli_session *session, const uint8_t *keep) {
+  const struct diva_columns *columns = &session->columns;
+  const int32_t *labels = diva_dataset_labels(session->dataset);
+  int64_t rows = 0;
+  int64_t wrong = 0;
+  double loss = 0;
+  for (int64_t i = 0; i < columns->rows; i++) {
+    if (keep[i] && columns->weight[i] > 0 && !isnan(columns->loo_loss[i])) {
+      rows++;
+      loss += columns->loo_loss[i];
+      wrong += labels && columns->suggested_label[i] != labels[i];
+    }
+  }
+  session->kept_before.rows = rows;
+  session->kept_before.loss = rows ? loss / (double)rows : NAN;
+  session->kept_before.error = rows && labels ? (double)wrong / (double)rows : NAN;
+}
+
+static void fill_weights(const struct cli_session *session, const uint8_t *keep, double *out) {
+  const double *given = diva_dataset_weights(session->dataset);
+  for (int64_t i = 0; i < session->info.rows; i++) {
+    out[i] = keep[i] ? (given ? given[i] : 1) : 0;
+  }
+}
+
+static enum diva_status run_again(struct cli_session *session, const double *weights,
+                                  struct diva_error *error) {
+  struct diva_analysis_options options = session->request->settings->analysis;
+  options.derivative = false;
+  options.weights = weights;
+  options.progress = cli_meter_progress(&session->meter);
+  enum diva_status status =
+      diva_analysis_run(session->dataset, session->validation, &options, &session->again, error);
+  if (status == DIVA_ERROR_INPUT || status == DIVA_ERROR_NUMERICAL) {
+    memcpy(session->unresolved, error->message, sizeof session->unresolved);
+    return DIVA_OK;
+  }
+  if (!status) {
+    diva_analysis_summary(session->again, &session->after);
+    session->resolved = true;
+  }
+  return status;
+}
+
+enum diva_status cli_session_resolve(struct cli_session *session,
+                                     const struct diva_decision_columns *decision,
+                                     struct diva_error *error) {
+  score_kept(session, decision->keep);
+  if (!decision->dropped_rows) {
+    session->after = session->before;
+    session->resolved = true;
+    return DIVA_OK;
+  }
+  double *weights = malloc((size_t)session->info.rows * sizeof *weights);
+  if (!weights) {
+    return diva_error_set(error, DIVA_ERROR_RESOURCE, "out of memory for the weights of %lld rows",
+                          (long long)session->info.rows);
+  }
+  fill_weights(session, decision->keep, weights);
+  enum diva_status status = run_again(session, weights, error);
+  free(weights);
+  if (status) {
+    name_file(session, status, error);
+  }
+  return status;
+}
+
+void cli_session_close(struct cli_session *session) {
+  cli_meter_clear(&session->meter);
+  diva_analysis_destroy(session->again);
+  diva_analysis_destroy(session->analysis);
+  diva_dataset_close(session->validation);
+  diva_dataset_close(session->dataset);
+  *session = (struct cli_session){0};
+}

@@ -1,0 +1,193 @@
+/* What came of a run, in a few lines for a person. */
+#include "summary.h"
+
+#include <math.h>
+#include <string.h>
+
+static const char *plural(int64_t count) {
+  return count == 1 ? "" : "s";
+}
+
+const char *cli_bytes_text(double bytes, char *out, size_t size) {
+  static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB", "PiB"};
+  size_t unit = 0;
+  while (bytes >= 1024 && unit + 1 < sizeof units / sizeof *units) {
+    bytes /= 1024;
+    unit++;
+  }
+  snprintf(out, size, unit ? "%.1f %s" : "%.0f %s", bytes, units[unit]);
+  return out;
+}
+
+void cli_summary_dataset(FILE *out, const struct diva_dataset *dataset) {
+  struct diva_dataset_info info;
+  diva_dataset_describe(dataset, &info);
+  fprintf(out, "%s", diva_dataset_path(dataset, 0));
+  if (info.files > 1) {
+    fprintf(out, " and %lld more file%s", (long long)info.files - 1, plural(info.files - 1));
+  }
+  fprintf(out, ": %lld rows x %lld %s, %lld %s%s", (long long)info.rows, (long long)info.columns,
+          diva_dtype_name(info.feature_type), (long long)info.outputs,
+          info.has_targets ? "target" : "class",
+          info.outputs == 1 ? "" : (info.has_targets ? "s" : "es"));
+  if (info.labelled_rows < info.rows) {
+    fprintf(out, ", %lld unlabelled", (long long)(info.rows - info.labelled_rows));
+  }
+  fputc('\n', out);
+}
+
+static void print_model(FILE *out, const struct diva_summary *summary) {
+  static const char *const scaled[] = {[DIVA_SCALE_NONE] = "features as they are",
+                                       [DIVA_SCALE_L2] = "rows scaled to length 1",
+                                       [DIVA_SCALE_STANDARDIZE] = "standardized features"};
+  fprintf(out, "model: linear ridge, lambda %.3g%s, %s, %s", summary->lambda,
+          summary->lambda_chosen ? " (least leave-one-out error)" : "", scaled[summary->scale],
+          summary->intercept ? "intercept" : "no intercept");
+  if (summary->loss == DIVA_LOSS_CROSS_ENTROPY) {
+    fprintf(out, ", cross-entropy at temperature %.3g", summary->temperature);
+  }
+  fprintf(out, "\nrun: %s, %s, %d thread%s, %s, %s\n", summary->backend, summary->library,
+          summary->threads, plural(summary->threads), diva_precision_name(summary->precision),
+          diva_solver_name(summary->solver));
+}
+
+/* "error 9.1 %", or for targets, which have no classes to mistake, "loss 0.123". */
+static void print_score(FILE *out, const struct diva_score *score, bool name) {
+  if (isnan(score->error)) {
+    fprintf(out, "%s%.4g", name ? "loss " : "", score->loss);
+  } else {
+    fprintf(out, "%s%.1f %%", name ? "error " : "", 100 * score->error);
+  }
+}
+
+static void print_decision(FILE *out, const struct cli_session *session,
+                           const struct cli_result *result) {
+  const struct diva_decision_columns *decision = result->decision;
+  int64_t count[DIVA_ACTIONS] = {0};
+  if (result->flagged < 0) {
+    fprintf(out, "dropped: %lld of %lld rows\n", (long long)decision->dropped_rows,
+            (long long)session->info.rows);
+    return;
+  }
+  for (int64_t i = 0; i < decision->rows; i++) {
+    if (decision->action[i] < DIVA_ACTIONS) {
+      count[decision->action[i]]++;
+    }
+  }
+  fprintf(out,
+          "label issues: %lld of %lld rows (to relabel %lld, to drop %lld, to review %lld); "
+          "%lld rows kept\n",
+          (long long)result->flagged, (long long)session->info.rows,
+          (long long)count[DIVA_ACTION_RELABEL], (long long)count[DIVA_ACTION_DROP],
+          (long long)count[DIVA_ACTION_REVIEW], (long long)decision->kept_rows);
+}
+
+static void print_validation(FILE *out, const struct cli_session *session) {
+  const struct diva_score *before = &session->before.validation;
+  if (!before->rows) {
+    return;
+  }
+  fprintf(out, "validation ");
+  print_score(out, before, true);
+  if (session->resolved) {
+    fprintf(out, " -> ");
+    print_score(out, &session->after.validation, false);
+  }
+  fprintf(out, " (%lld rows)\n", (long long)before->rows);
+}
+
+static void print_scores(FILE *out, const struct cli_session *session,
+                         const struct cli_result *result) {
+  fprintf(out, "leave-one-out ");
+  print_score(out, &session->before.loo, true);
+  if (session->resolved && result->decision) {
+    int64_t dropped = result->decision->dropped_rows;
+    fprintf(out, " -> ");
+    print_score(out, &session->after.loo, false);
+    fprintf(out, " without the %lld dropped row%s (", (long long)dropped, plural(dropped));
+    print_score(out, &session->kept_before, false);
+    fprintf(out, " on the kept rows before)");
+  } else if (!isnan(session->before.loo.error)) {
+    fprintf(out, ", loss %.4g", session->before.loo.loss);
+  }
+  fputc('\n', out);
+  print_validation(out, session);
+}
+
+/* Rows that would be better weighted down, for a command that decides nothing. */
+static void print_harmful(FILE *out, const struct cli_session *session) {
+  const double *derivative = session->columns.derivative;
+  int64_t harmful = 0;
+  for (int64_t i = 0; i < session->columns.rows; i++) {
+    harmful += derivative[i] > 0;
+  }
+  fprintf(out,
+          "derivative above 0, so that weighting the row up raises the %s loss: %lld of %lld "
+          "rows\n",
+          session->validation ? "validation" : "leave-one-out", (long long)harmful,
+          (long long)session->columns.rows);
+}
+
+static void print_notes(FILE *out, const struct cli_session *session,
+                        const struct cli_result *result) {
+  const struct diva_summary *before = &session->before;
+  int64_t unlabelled = session->info.rows - session->info.labelled_rows;
+  if (before->lambda_chosen && before->lambda_at_edge) {
+    fprintf(out,
+            "note: the least leave-one-out error lies at the end of the lambdas tried (%.3g); "
+            "try another --scale, or give --lambda\n",
+            before->lambda);
+  }
+  if (before->constant_columns) {
+    fprintf(out, "note: %lld constant column%s left at zero\n", (long long)before->constant_columns,
+            plural(before->constant_columns));
+  }
+  if (unlabelled) {
+    fprintf(out, "note: %lld unlabelled row%s scored, not trained on, and kept\n",
+            (long long)unlabelled, plural(unlabelled));
+  }
+  if (result->decision && result->decision->classes_emptied) {
+    int64_t emptied = result->decision->classes_emptied;
+    fprintf(out, "note: %lld class%s no row that is kept\n", (long long)emptied,
+            emptied == 1 ? " has" : "es have");
+  }
+  if (*session->unresolved) {
+    fprintf(out, "note: not solved again without the dropped rows: %s\n", session->unresolved);
+  }
+}
+
+static void print_files(FILE *out, const struct cli_session *session,
+                        const struct cli_result *result) {
+  const struct cli_settings *settings = session->request->settings;
+  bool rows = settings->output && strcmp(settings->output, "-") != 0;
+  const char *before = "wrote ";
+  if (rows) {
+    int64_t count = session->format == DIVA_FORMAT_NPY && result->decision
+                        ? result->decision->kept_rows
+                        : session->info.rows;
+    fprintf(out, "wrote %s (%lld rows), %s.provenance.json", settings->output, (long long)count,
+            settings->output);
+    before = ", ";
+  }
+  if (settings->write_dataset && result->decision) {
+    fprintf(out, "%s%s (%lld rows), %s.provenance.json", before, settings->write_dataset,
+            (long long)result->decision->kept_rows, settings->write_dataset);
+  }
+  fprintf(out, "%s%.1f s\n", rows || settings->write_dataset ? "; " : "",
+          cli_meter_seconds(&session->meter));
+}
+
+void cli_summary_print(FILE *out, const struct cli_session *session,
+                       const struct cli_result *result) {
+  cli_summary_dataset(out, session->dataset);
+  print_model(out, &session->before);
+  if (result->decision) {
+    print_decision(out, session, result);
+  }
+  print_scores(out, session, result);
+  if (!result->decision) {
+    print_harmful(out, session);
+  }
+  print_notes(out, session, result);
+  print_files(out, session, result);
+}

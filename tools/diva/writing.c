@@ -1,0 +1,159 @@
+/* What rank, clean and prune leave behind: rows, provenance, the changed dataset, and a summary.
+ * Everything that can fail for long is done first; files get their names last. */
+#include "output.h"
+#include "session.h"
+#include "signals.h"
+#include "summary.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static enum diva_status check_stop(struct diva_error *error) {
+  return cli_signal_pending() ? diva_error_set(error, DIVA_ERROR_CANCELLED, "interrupted")
+                              : DIVA_OK;
+}
+
+static enum diva_status report_text(const struct cli_session *session,
+                                    const struct cli_result *result, bool timings, char **out,
+                                    struct diva_error *error) {
+  struct diva_report report;
+  diva_report_init(&report);
+  report.argument_count = session->request->argument_count;
+  report.arguments = session->request->arguments;
+  report.dataset = session->dataset;
+  report.validation = session->validation;
+  report.before = &session->before;
+  report.after = session->resolved ? &session->after : NULL;
+  report.kept_before = result->decision ? &session->kept_before : NULL;
+  report.flagged = result->flagged;
+  report.kept = result->decision ? result->decision->kept_rows : -1;
+  return diva_report_json(&report, timings, out, error);
+}
+
+/* NULL for rows in input order. */
+static enum diva_status rank_rows(const struct cli_session *session,
+                                  const struct cli_result *result, int64_t **out,
+                                  struct diva_error *error) {
+  int64_t rows = session->info.rows;
+  *out = NULL;
+  if (session->request->settings->order == CLI_ORDER_INPUT || session->format == DIVA_FORMAT_NPY) {
+    return DIVA_OK;
+  }
+  *out = malloc((size_t)rows * sizeof **out);
+  if (!*out) {
+    return diva_error_set(error, DIVA_ERROR_RESOURCE, "out of memory for the order of %lld rows",
+                          (long long)rows);
+  }
+  return diva_order_rows(result->key, rows, result->descending, *out, error);
+}
+
+static enum diva_status write_rows(struct cli_session *session, const struct cli_result *result,
+                                   const int64_t *order, const char *provenance,
+                                   struct diva_error *error) {
+  const char *path = session->request->settings->output;
+  struct diva_progress progress = cli_meter_progress(&session->meter);
+  struct diva_manifest manifest;
+  diva_manifest_init(&manifest);
+  manifest.dataset = session->dataset;
+  manifest.columns = result->columns;
+  manifest.column_count = result->column_count;
+  manifest.order = order;
+  manifest.order_count = session->info.rows;
+  manifest.real_digits = session->before.precision == DIVA_PRECISION_FLOAT64 ? 17 : 9;
+  if (session->format == DIVA_FORMAT_NPY && result->decision) {
+    manifest.npy_indices = result->decision->kept;
+    manifest.npy_count = result->decision->kept_rows;
+  } else if (session->format == DIVA_FORMAT_NPY) {
+    manifest.npy_values = session->columns.derivative;
+    manifest.npy_count = session->info.rows;
+    manifest.npy_columns = 1;
+  }
+  if (!path || strcmp(path, "-") == 0) {
+    cli_meter_clear(&session->meter); /* the line and the rows may share a terminal */
+  }
+  return diva_manifest_write(&manifest, path ? path : "-", session->format, provenance, &progress,
+                             error);
+}
+
+/* The changed dataset and its provenance, complete but under other names. */
+static enum diva_status stage_dataset(struct cli_session *session, const struct cli_result *result,
+                                      const char *provenance, struct cli_staged staged[2],
+                                      struct diva_error *error) {
+  const char *path = session->request->settings->write_dataset;
+  enum diva_status status = cli_staged_name(&staged[0], path, "", error);
+  if (!status) {
+    status = cli_staged_name(&staged[1], path, ".provenance.json", error);
+  }
+  if (!status) {
+    status = diva_dataset_write_rows(session->dataset, result->decision->kept,
+                                     result->decision->kept_rows, NULL, NULL, staged[0].temporary,
+                                     error);
+  }
+  if (!status) {
+    status = cli_staged_write(&staged[1], provenance, error);
+  }
+  return status ? status : check_stop(error);
+}
+
+static enum diva_status commit_dataset(struct cli_staged staged[2], struct diva_error *error) {
+  enum diva_status status = cli_staged_commit(&staged[0], error);
+  return status ? status : cli_staged_commit(&staged[1], error);
+}
+
+/* Rows that go to a pipe come last: its reader may end the program by going away. */
+static enum diva_status write_all(struct cli_session *session, const struct cli_result *result,
+                                  const int64_t *order, const char *provenance,
+                                  struct diva_error *error) {
+  const struct cli_settings *settings = session->request->settings;
+  bool to_file = settings->output && strcmp(settings->output, "-") != 0;
+  struct cli_staged staged[2] = {{0}};
+  enum diva_status status = DIVA_OK;
+  if (settings->write_dataset) {
+    status = stage_dataset(session, result, provenance, staged, error);
+  }
+  if (!status && to_file) {
+    status = write_rows(session, result, order, provenance, error);
+  }
+  if (!status && settings->write_dataset) {
+    status = commit_dataset(staged, error);
+  }
+  if (!status && !to_file) {
+    status = write_rows(session, result, order, NULL, error);
+  }
+  cli_staged_abandon(&staged[0]);
+  cli_staged_abandon(&staged[1]);
+  return status;
+}
+
+enum diva_status cli_session_write(struct cli_session *session, const struct cli_result *result,
+                                   struct diva_error *error) {
+  const struct cli_settings *settings = session->request->settings;
+  char *provenance = NULL;
+  char *json = NULL;
+  int64_t *order = NULL;
+  enum diva_status status = rank_rows(session, result, &order, error);
+  if (!status && (settings->output || settings->write_dataset)) {
+    status = report_text(session, result, false, &provenance, error);
+  }
+  if (!status && settings->json) {
+    status = report_text(session, result, true, &json, error);
+  }
+  if (!status) {
+    status = check_stop(error);
+  }
+  if (!status) {
+    status = write_all(session, result, order, provenance, error);
+  }
+  cli_meter_clear(&session->meter);
+  if (!status && json) {
+    puts(json);
+  }
+  if (!status && !settings->quiet) {
+    cli_summary_print(stderr, session, result);
+  }
+  diva_string_free(json);
+  diva_string_free(provenance);
+  free(order);
+  return status;
+}
