@@ -1,6 +1,7 @@
 /* Decisions in memory: creating, completing and freeing them. */
 #include "decision.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 const char *const *diva_action_names(void) {
@@ -24,8 +25,8 @@ enum diva_status diva_decision_create(int64_t rows, bool label_issues, struct di
   }
   status = diva_allocate(rows, sizeof *decision->keep, "keep", (void **)&decision->keep, error);
   if (status == DIVA_OK) {
-    status = diva_allocate(rows, sizeof *decision->kept, "kept rows", (void **)&decision->kept,
-                           error);
+    status =
+        diva_allocate(rows, sizeof *decision->kept, "kept rows", (void **)&decision->kept, error);
   }
   if (status == DIVA_OK && label_issues) {
     status = diva_allocate(rows, sizeof *decision->is_label_issue, "label issues",
@@ -36,8 +37,8 @@ enum diva_status diva_decision_create(int64_t rows, bool label_issues, struct di
                            (void **)&decision->issue_probability, error);
   }
   if (status == DIVA_OK && label_issues) {
-    status = diva_allocate(rows, sizeof *decision->action, "actions", (void **)&decision->action,
-                           error);
+    status =
+        diva_allocate(rows, sizeof *decision->action, "actions", (void **)&decision->action, error);
   }
   if (status != DIVA_OK) {
     diva_decision_destroy(decision);
@@ -47,6 +48,7 @@ enum diva_status diva_decision_create(int64_t rows, bool label_issues, struct di
     decision->keep[i] = 1;
   }
   decision->columns.rows = rows;
+  decision->columns.noise_rate = NAN;
   *out = decision;
   return DIVA_OK;
 }

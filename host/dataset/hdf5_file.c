@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,12 +14,24 @@
 /* HDF5 keeps its state per process, so the lock that guards it has to be per process too. */
 static pthread_mutex_t hdf5_lock = PTHREAD_MUTEX_INITIALIZER;
 
+static void silence_last_words(void) {
+  H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+}
+
+/* On the way out HDF5 clears up after itself once more, and after some damaged files it then
+ * complains to stderr about its own state. This runs before it does: it was registered later. */
+static void expect_last_words(void) {
+  atexit(silence_last_words);
+}
+
 void diva_h5_enter(struct diva_h5_scope *scope) {
+  static pthread_once_t entered_once = PTHREAD_ONCE_INIT;
   pthread_mutex_lock(&hdf5_lock);
   scope->report = NULL;
   scope->context = NULL;
   H5Eget_auto2(H5E_DEFAULT, &scope->report, &scope->context);
   H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+  pthread_once(&entered_once, expect_last_words);
 }
 
 void diva_h5_leave(const struct diva_h5_scope *scope) {

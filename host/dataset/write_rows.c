@@ -76,7 +76,7 @@ static hid_t create_file(const char *where) {
 
 /* Weights where the files had none. */
 static enum diva_status add_weights(struct diva_row_copy *copy, struct diva_error *error) {
-  const char *name = copy->shards->schema.parts[DIVA_PART_WEIGHTS].name;
+  char *name = copy->shards->schema.parts[DIVA_PART_WEIGHTS].name;
   struct diva_row_dataset weights = {.values = DIVA_ROW_VALUES_WEIGHTS};
   hsize_t rows = (hsize_t)copy->row_count;
   name += strspn(name, "/");
@@ -92,7 +92,7 @@ static enum diva_status add_weights(struct diva_row_copy *copy, struct diva_erro
   diva_h5_close_id(&creation);
   diva_h5_close_id(&space);
   if (!status) {
-    weights.path = (char *)(uintptr_t)name;
+    weights.path = name;
     status = diva_row_copy_fill(copy, &weights, error);
   }
   return status;

@@ -8,13 +8,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+static enum diva_status fail(enum diva_status status, const char *path, const char *name,
+                             const char *what, const char *reason, struct diva_error *error) {
+  const bool rooted = name && name[0] == '/';
+  return diva_error_set(error, status, "%s: %s%s%s%s: %s", path, name && !rooted ? "/" : "",
+                        name ? name : "", name ? ": " : "", what, reason);
+}
+
 enum diva_status diva_h5_out_error(enum diva_status status, const char *path, const char *name,
                                    const char *what, struct diva_error *error) {
   char reason[DIVA_H5_TEXT_SIZE];
   diva_h5_reason(reason);
-  const bool rooted = name && name[0] == '/';
-  return diva_error_set(error, status, "%s: %s%s%s%s: %s", path, name && !rooted ? "/" : "",
-                        name ? name : "", name ? ": " : "", what, reason);
+  return fail(status, path, name, what, reason, error);
 }
 
 hid_t diva_h5_out_boolean(void) {
@@ -43,23 +48,39 @@ hid_t diva_h5_out_string(int64_t longest) {
   return type;
 }
 
+/* A write that the driver dropped, which HDF5 knows nothing of. */
+static enum diva_status check_fault(const struct diva_h5_out *out, struct diva_error *error) {
+  if (out->fault.code == 0) {
+    return DIVA_OK;
+  }
+  diva_error_set(error, DIVA_ERROR_RESOURCE, "%s: cannot be written: %s", out->path,
+                 strerror(out->fault.code));
+  if (error) {
+    error->foreign_code = out->fault.code;
+  }
+  return DIVA_ERROR_RESOURCE;
+}
+
 enum diva_status diva_h5_out_create(const char *where, const char *path, struct diva_h5_out *out,
                                     struct diva_error *error) {
-  out->path = path;
-  out->file = H5Fcreate(where, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-  if (out->file < 0) {
+  *out = (struct diva_h5_out){.path = path};
+  out->file = diva_h5_driver_create(where, &out->fault);
+  if (out->file < 0 && out->fault.code == 0) {
     return diva_h5_out_error(DIVA_ERROR_RESOURCE, path, NULL, "cannot be created", error);
   }
-  return DIVA_OK;
+  return check_fault(out, error);
 }
 
 enum diva_status diva_h5_out_close(struct diva_h5_out *out, struct diva_error *error) {
-  hid_t file = out->file;
-  out->file = -1;
-  if (file >= 0 && H5Fclose(file) < 0) {
+  const hid_t file = out->file;
+  out->file = H5I_INVALID_HID;
+  if (file < 0) {
+    return DIVA_OK;
+  }
+  if (H5Fclose(file) < 0 && out->fault.code == 0) {
     return diva_h5_out_error(DIVA_ERROR_RESOURCE, out->path, NULL, "cannot be written", error);
   }
-  return DIVA_OK;
+  return check_fault(out, error);
 }
 
 /* Times of creation would make each run's bytes differ. */
@@ -85,6 +106,8 @@ enum diva_status diva_h5_out_dataset(const struct diva_h5_out *out, const char *
   enum diva_status status = DIVA_OK;
   if (*dataset < 0) {
     status = diva_h5_out_error(DIVA_ERROR_RESOURCE, out->path, name, "cannot be created", error);
+  } else {
+    status = check_fault(out, error);
   }
   diva_h5_close_id(&properties);
   diva_h5_close_id(&links);
@@ -122,13 +145,15 @@ enum diva_status diva_h5_out_rows(const struct diva_h5_out *out, hid_t dataset, 
   enum diva_status status = DIVA_OK;
   if (!select_rows(dataset, first, count, &file_space, &memory_space) ||
       H5Dwrite(dataset, type, memory_space, file_space, H5P_DEFAULT, data) < 0) {
+    char reason[DIVA_H5_TEXT_SIZE];
     char name[128] = "";
+    diva_h5_reason(reason); /* before the next call of HDF5 wipes it */
     H5Iget_name(dataset, name, sizeof name);
-    status = diva_h5_out_error(DIVA_ERROR_RESOURCE, out->path, name, "cannot be written", error);
+    status = fail(DIVA_ERROR_RESOURCE, out->path, name, "cannot be written", reason, error);
   }
   diva_h5_close_id(&memory_space);
   diva_h5_close_id(&file_space);
-  return status;
+  return status == DIVA_OK ? check_fault(out, error) : status;
 }
 
 /* Strings of a fixed size lie side by side, padded with zeros. */

@@ -8,6 +8,7 @@
 #define DIVA_OUTPUT_HDF5_OUT_H
 
 #include "host/dataset/hdf5_file.h"
+#include "host/output/hdf5_driver.h"
 
 /** "PATH: /name: what: HDF5's innermost words" as `status`; name may be NULL. */
 enum diva_status diva_h5_out_error(enum diva_status status, const char *path, const char *name,
@@ -25,17 +26,19 @@ hid_t diva_h5_out_half(bool big_endian);
  */
 hid_t diva_h5_out_string(int64_t longest);
 
-/** A file being written; start from {.file = -1}. */
+/** A file being written; must not move while open. Start from {.file = H5I_INVALID_HID}. */
 struct diva_h5_out {
   hid_t file;
   const char *path; /**< for messages; borrowed */
+  struct diva_h5_fault fault;
 };
 
 /** Creates the file at `where`, speaking of it as `path`. */
 enum diva_status diva_h5_out_create(const char *where, const char *path, struct diva_h5_out *out,
                                     struct diva_error *error);
 
-/** Closes; DIVA_ERROR_RESOURCE where what was buffered cannot be written. {-1} is fine. */
+/** Closes; DIVA_ERROR_RESOURCE where what was buffered cannot be written. One that is not open is
+ * fine. */
 enum diva_status diva_h5_out_close(struct diva_h5_out *out, struct diva_error *error);
 
 /**

@@ -167,7 +167,7 @@ enum diva_status diva_hdf5_rows_write(const struct diva_manifest *manifest, cons
                                       struct diva_error *error) {
   struct diva_h5_scope scope;
   diva_h5_enter(&scope);
-  struct diva_h5_out out = {.file = -1};
+  struct diva_h5_out out = {.file = H5I_INVALID_HID};
   struct column_writer writer = {.manifest = manifest};
   void *values = NULL;
   void *strings = NULL;

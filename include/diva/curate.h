@@ -53,11 +53,17 @@ struct diva_decision_columns {
   const int64_t *kept; /**< indices of the kept rows, ascending */
   int64_t kept_rows;
   int64_t dropped_rows;
+  double noise_rate;       /**< estimated share of wrong labels; NaN from diva_prune() */
   int64_t classes_emptied; /**< classes that had training rows and keep none */
 };
 
 /**
- * Decides which given labels are wrong.
+ * Decides which given labels are wrong: those that are more likely wrong than right, where the
+ * probability follows from the LOO margins alone. A confused row looks like a right row of another
+ * class from behind, so the share of positive margins among the largest ones estimates the noise
+ * rate, and the balance of signs at each size the probability (host/curate/margin_symmetry.h).
+ * Flagged rows are dropped (`keep` 0). `action` is relabel where the suggestion is near certain
+ * (probability 0.9), drop for the other flagged rows, review for kept ones from 0.25 on.
  * @return DIVA_ERROR_USAGE for a dataset of targets (there is no label to be wrong)
  */
 DIVA_API enum diva_status diva_clean(const struct diva_dataset *dataset,

@@ -10,18 +10,23 @@ import sys
 import tempfile
 import time
 import unittest
+import zipfile
 
 PROGRAM = None
 DIGITS = None
 TIMEOUT_SECONDS = 120
 
 
-def write_npy(path, descr, shape, data):
+def npy_bytes(descr, shape, data):
     """A version 1.0 .npy file, without NumPy."""
     header = "{'descr': '%s', 'fortran_order': False, 'shape': %s, }" % (descr, shape)
     header += " " * (-(len(header) + 11) % 64) + "\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + data
+
+
+def write_npy(path, descr, shape, data):
     with open(path, "wb") as file:
-        file.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + data)
+        file.write(npy_bytes(descr, shape, data))
 
 
 class Behaviour(unittest.TestCase):
@@ -105,6 +110,27 @@ class Behaviour(unittest.TestCase):
         self.assertEqual(done.returncode, 5, done.stderr)
         self.assertIn("huge.h5", self.one_line(done))
         self.assertEqual(os.listdir(self.folder), ["huge.h5"])
+
+    def test_targets_have_no_label_issues(self):
+        rows = 30
+        features = [((7 * i) % 11) / 11 for i in range(3 * rows)]
+        targets = [features[3 * i] - 2 * features[3 * i + 1] for i in range(rows)]
+        with zipfile.ZipFile(self.path("t.npz"), "w") as archive:
+            archive.writestr("features.npy", npy_bytes("<f8", (rows, 3), struct.pack(
+                "<%dd" % len(features), *features)))
+            archive.writestr("targets.npy", npy_bytes("<f8", (rows, 1), struct.pack(
+                "<%dd" % rows, *targets)))
+        self.assertEqual(self.diva("convert", "t.npz", "t.h5", "-q").returncode, 0)
+        done = self.diva("clean", "t.h5", "-o", "out.jsonl")
+        self.assertEqual(done.returncode, 3, done.stderr)
+        self.assertIn("prune", self.one_line(done))
+        done = self.diva("prune", "t.h5", "--count", "3")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("leave-one-out loss", done.stderr)
+        for row in map(json.loads, done.stdout.splitlines()):
+            self.assertIsNone(row["label"])
+            self.assertIsNone(row["label_quality"])
+            self.assertIsInstance(row["derivative"], float)
 
     def test_backend_that_is_not_ready(self):
         machine = json.loads(self.diva("info", "--json").stdout)["machine"]

@@ -5,7 +5,9 @@
 
 int main(void) {
   struct diva_backend_info backend;
-  printf("diva %s, ", diva_version());
-  printf("best backend: %s\n", diva_backend_describe(0, &backend) ? backend.name : "none");
+  printf("diva %s\n", diva_version());
+  for (int i = 0; diva_backend_describe(i, &backend); i++) {
+    printf("  %s: %s\n", backend.name, backend.detail);
+  }
   return 0;
 }

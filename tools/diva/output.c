@@ -32,12 +32,13 @@ static enum diva_status check_folder(const char *path, struct diva_error *error)
   if (!folder) {
     return refuse(path, ENOMEM, error);
   }
-  if (stat(folder, &about) || access(folder, W_OK | X_OK)) {
-    int code = errno;
+  int code = stat(folder, &about) ? errno : S_ISDIR(about.st_mode) ? 0 : ENOTDIR;
+  if (!code && access(folder, W_OK | X_OK)) {
+    code = errno;
+  }
+  if (code) {
     status = diva_error_set(error, DIVA_ERROR_RESOURCE, "%s: folder '%s': %s", path, folder,
                             strerror(code));
-  } else if (!S_ISDIR(about.st_mode)) {
-    status = diva_error_set(error, DIVA_ERROR_RESOURCE, "%s: '%s' is not a folder", path, folder);
   }
   free(folder);
   return status;
@@ -75,6 +76,22 @@ enum diva_status cli_output_check(const char *path, const struct diva_dataset *d
   return DIVA_OK;
 }
 
+enum diva_status cli_output_check_pair(const char *path, const struct diva_dataset *dataset,
+                                       const struct diva_dataset *validation,
+                                       struct diva_error *error) {
+  struct cli_staged sidecar;
+  enum diva_status status = cli_output_check(path, dataset, validation, error);
+  if (status) {
+    return status;
+  }
+  status = cli_staged_name(&sidecar, path, CLI_PROVENANCE_SUFFIX, error);
+  if (!status) {
+    status = cli_output_check(sidecar.path, dataset, validation, error);
+    cli_staged_abandon(&sidecar);
+  }
+  return status;
+}
+
 enum diva_status cli_staged_name(struct cli_staged *staged, const char *path, const char *suffix,
                                  struct diva_error *error) {
   const size_t process_digits = 32;
@@ -91,6 +108,14 @@ enum diva_status cli_staged_name(struct cli_staged *staged, const char *path, co
   return DIVA_OK;
 }
 
+void cli_staged_rename_error(const struct cli_staged *staged, struct diva_error *error) {
+  size_t length = strlen(staged->temporary);
+  if (strncmp(error->message, staged->temporary, length) == 0) {
+    memmove(error->message, error->message + length, strlen(error->message + length) + 1);
+    diva_error_prefix(error, "%s", staged->path);
+  }
+}
+
 enum diva_status cli_staged_write(const struct cli_staged *staged, const char *text,
                                   struct diva_error *error) {
   FILE *file = fopen(staged->temporary, "wx");
@@ -98,7 +123,7 @@ enum diva_status cli_staged_write(const struct cli_staged *staged, const char *t
     return refuse(staged->path, errno, error);
   }
   errno = 0;
-  bool failed = fputs(text, file) == EOF || fflush(file) || fsync(fileno(file));
+  bool failed = fprintf(file, "%s\n", text) < 0 || fflush(file) || fsync(fileno(file));
   int code = errno ? errno : EIO;
   if (fclose(file) && !failed) {
     failed = true;

@@ -16,6 +16,14 @@
 enum diva_status cli_output_check(const char *path, const struct diva_dataset *dataset,
                                   const struct diva_dataset *validation, struct diva_error *error);
 
+/** What stands beside an output: OUT.provenance.json. */
+#define CLI_PROVENANCE_SUFFIX ".provenance.json"
+
+/** The same for an output and its provenance. */
+enum diva_status cli_output_check_pair(const char *path, const struct diva_dataset *dataset,
+                                       const struct diva_dataset *validation,
+                                       struct diva_error *error);
+
 /** A file complete under a name of its own beside the one it shall have. */
 struct cli_staged {
   char *path;
@@ -26,7 +34,10 @@ struct cli_staged {
 enum diva_status cli_staged_name(struct cli_staged *staged, const char *path, const char *suffix,
                                  struct diva_error *error);
 
-/** Writes the text to the temporary name. */
+/** Puts the name the person knows in place of the temporary one at the start of a message. */
+void cli_staged_rename_error(const struct cli_staged *staged, struct diva_error *error);
+
+/** Writes the text and a newline to the temporary name. */
 enum diva_status cli_staged_write(const struct cli_staged *staged, const char *text,
                                   struct diva_error *error);
 

@@ -37,11 +37,11 @@ static enum diva_status check_outputs(const struct cli_session *session, struct 
   const struct cli_settings *settings = session->request->settings;
   enum diva_status status = DIVA_OK;
   if (!is_stdout(settings->output)) {
-    status = cli_output_check(settings->output, session->dataset, session->validation, error);
+    status = cli_output_check_pair(settings->output, session->dataset, session->validation, error);
   }
   if (!status && settings->write_dataset) {
-    status =
-        cli_output_check(settings->write_dataset, session->dataset, session->validation, error);
+    status = cli_output_check_pair(settings->write_dataset, session->dataset, session->validation,
+                                   error);
   }
   if (!status && settings->write_dataset && settings->output &&
       strcmp(settings->output, settings->write_dataset) == 0) {

@@ -89,7 +89,7 @@ static void print_validation(FILE *out, const struct cli_session *session) {
   }
   fprintf(out, "validation ");
   print_score(out, before, true);
-  if (session->resolved) {
+  if (session->again) {
     fprintf(out, " -> ");
     print_score(out, &session->after.validation, false);
   }
@@ -100,8 +100,8 @@ static void print_scores(FILE *out, const struct cli_session *session,
                          const struct cli_result *result) {
   fprintf(out, "leave-one-out ");
   print_score(out, &session->before.loo, true);
-  if (session->resolved && result->decision) {
-    int64_t dropped = result->decision->dropped_rows;
+  int64_t dropped = result->decision ? result->decision->dropped_rows : 0;
+  if (session->resolved && dropped) {
     fprintf(out, " -> ");
     print_score(out, &session->after.loo, false);
     fprintf(out, " without the %lld dropped row%s (", (long long)dropped, plural(dropped));

@@ -83,12 +83,15 @@ static enum diva_status stage_dataset(struct cli_session *session, const struct 
   const char *path = session->request->settings->write_dataset;
   enum diva_status status = cli_staged_name(&staged[0], path, "", error);
   if (!status) {
-    status = cli_staged_name(&staged[1], path, ".provenance.json", error);
+    status = cli_staged_name(&staged[1], path, CLI_PROVENANCE_SUFFIX, error);
   }
   if (!status) {
     status = diva_dataset_write_rows(session->dataset, result->decision->kept,
                                      result->decision->kept_rows, NULL, NULL, staged[0].temporary,
                                      error);
+    if (status) {
+      cli_staged_rename_error(&staged[0], error);
+    }
   }
   if (!status) {
     status = cli_staged_write(&staged[1], provenance, error);

@@ -1,0 +1,103 @@
+/* The conformance suite: one table of cases over every backend that is ready on this machine. */
+#include "harness.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdio.h>
+
+/* Around a chunk of rows (256), the leaves (96) and blocks (512) of triangles; d > n; wide outputs. */
+static const struct shape SHAPES[] = {
+    {0, 5, 3},    {1, 1, 1},     {1, 2, 2},    {2, 97, 3},   {255, 95, 3},  {256, 96, 10},
+    {257, 97, 4}, {513, 193, 7}, {60, 513, 5}, {140, 600, 3}, {40, 3, 150},
+};
+
+/*
+ * Bounds on the error of any one element, as a multiple of the sum of absolute terms that the
+ * element is made of: float32 has 6e-8 and float64 1.1e-16 a rounding, and up to 600 terms a sum.
+ * Operations that compute in float64 whatever the tile type have the same bound twice.
+ */
+static const struct operation {
+  const char *name;
+  void (*run)(struct conformance *self);
+  double float32_bound, float64_bound;
+  int64_t most_columns; /**< beyond which the naive reference takes too long */
+} OPERATIONS[] = {
+    {"memory", case_memory, 0.0, 0.0, 600},
+    {"label_rows", case_label_rows, 0.0, 0.0, 600},
+    {"convert", case_convert, 6e-8, 0.0, 600},
+    {"prepare_rows", case_prepare_rows, 2e-7, 4e-16, 600},
+    {"prepare_rows: faults", case_faults, 0.0, 0.0, 600},
+    {"prepare_rows: half values", case_half_values, 0.0, 0.0, 1},
+    {"gram_accumulate", case_gram, 5e-7, 1e-15, 600},
+    {"cross_accumulate", case_cross, 5e-7, 1e-15, 600},
+    {"residual", case_residual, 5e-7, 1e-15, 600},
+    {"row_leverage", case_leverage, 1e-6, 2e-15, 600},
+    {"row_quadform", case_quadform, 1e-6, 2e-15, 600},
+    {"loo_rows", case_loo_rows, 1e-7, 1e-13, 600},
+    {"derivative_rows", case_derivative_rows, 5e-7, 1e-15, 600},
+    {"path_rows", case_path_rows, 1e-6, 1e-14, 600},
+    {"multiply", case_multiply, 1e-6, 1e-15, 200},
+    {"symmetrize, fold_symmetric", case_triangles, 0.0, 0.0, 600},
+    {"cholesky, solve, inverse", case_cholesky, 1e-13, 1e-13, 200},
+    {"cholesky: singular", case_singular, 0.0, 0.0, 200},
+    {"eigen", case_eigen, 1e-13, 1e-13, 200},
+};
+
+static uint64_t run_case(const struct diva_backend_ops *ops, const struct operation *operation,
+                         struct shape shape, bool double_tiles, int threads,
+                         struct accuracy *accuracy) {
+  const struct diva_backend_config config = {
+      .double_tiles = double_tiles,
+      .deterministic = true,
+      .threads = threads,
+      .tile_rows = shape.rows > 0 ? shape.rows : 1,
+      .columns = shape.columns,
+      .outputs = shape.outputs,
+  };
+  struct conformance self;
+  cr_expect(ops->scratch_bytes(&config) >= 0);
+  conformance_open(&self, ops, config, shape, accuracy);
+  operation->run(&self);
+  conformance_close(&self);
+  return self.digest;
+}
+
+/* Every shape, with one thread and with three: the bytes may not differ. */
+static void run_operation(const struct diva_backend_ops *ops, const struct operation *operation,
+                          bool double_tiles) {
+  struct accuracy accuracy = {.operation = operation->name};
+  const double bound = double_tiles ? operation->float64_bound : operation->float32_bound;
+  for (size_t s = 0; s < sizeof SHAPES / sizeof SHAPES[0]; s++) {
+    if (SHAPES[s].columns > operation->most_columns) {
+      continue;
+    }
+    const uint64_t alone = run_case(ops, operation, SHAPES[s], double_tiles, 1, &accuracy);
+    const uint64_t three = run_case(ops, operation, SHAPES[s], double_tiles, 3, &accuracy);
+    cr_expect(alone == three, "%s %s: 3 threads give other bytes than 1 at %lld x %lld x %lld",
+              ops->name, operation->name, (long long)SHAPES[s].rows, (long long)SHAPES[s].columns,
+              (long long)SHAPES[s].outputs);
+  }
+  printf("%-5s %-8s %-28s error %.2Le, bound %.0e\n", ops->name,
+         double_tiles ? "float64" : "float32", operation->name, accuracy.worst, bound);
+  cr_expect(accuracy.worst <= (long double)bound, "%s %s %s: error %.3Le exceeds %.1e", ops->name,
+            double_tiles ? "float64" : "float32", operation->name, accuracy.worst, bound);
+}
+
+Test(conformance, every_operation_of_every_ready_backend) {
+  struct diva_backend_info info;
+  int ready = 0;
+  for (int b = 0; diva_backend_describe(b, &info); b++) {
+    if (info.state != DIVA_BACKEND_READY) {
+      printf("%s is not tested: %s\n", info.name, info.detail);
+      continue;
+    }
+    const struct diva_backend_ops *ops = diva_backend_at(b)->ops;
+    ready++;
+    cr_expect(ops->version == DIVA_BACKEND_VERSION);
+    for (size_t o = 0; o < sizeof OPERATIONS / sizeof OPERATIONS[0]; o++) {
+      run_operation(ops, &OPERATIONS[o], false);
+      run_operation(ops, &OPERATIONS[o], true);
+    }
+  }
+  cr_expect(ready > 0, "no backend is ready");
+}
