@@ -3,17 +3,19 @@
 
 #include <string.h>
 
-/* A tile of about this many bytes keeps products large and its copies in cache. */
-enum { TILE_BYTES = 8 << 20 };
-
-static int64_t clamp(int64_t value, int64_t low, int64_t high) {
-  return value < low ? low : (value > high ? high : value);
-}
+/*
+ * A tile of at most this many bytes keeps products large and its copies in cache; a power of two of
+ * rows falls into equal chunks on any usual number of threads.
+ */
+enum { TILE_BYTES = 12 << 20, FEWEST_ROWS = 256, MOST_ROWS = 8192 };
 
 static int64_t choose_tile_rows(int64_t rows, int64_t columns, int64_t outputs, int64_t element) {
-  const int64_t wide = columns + outputs + 1;
-  const int64_t fitting = TILE_BYTES / (wide * element) / 256 * 256;
-  return clamp(fitting, 256, 8192) < rows ? clamp(fitting, 256, 8192) : rows;
+  const int64_t row_bytes = (columns + outputs + 1) * element;
+  int64_t tile = FEWEST_ROWS;
+  while (tile < MOST_ROWS && 2 * tile * row_bytes <= TILE_BYTES) {
+    tile *= 2;
+  }
+  return tile < rows ? tile : rows;
 }
 
 static enum diva_precision starting_precision(const struct diva_dataset_info *info,

@@ -65,8 +65,8 @@ struct diva_prepared_tile {
   const void *stored;   /**< features as read, on the host */
   const double *host_y; /**< count x outputs: targets less base outputs; NULL for plain labels */
   const double *host_targets; /**< count x outputs; NULL where there are labels */
-  struct diva_matrix z; /**< count x width */
-  struct diva_matrix y; /**< count x outputs: targets less base outputs, tile type */
+  struct diva_matrix z;       /**< count x width */
+  struct diva_matrix y;       /**< count x outputs: targets less base outputs, tile type */
   struct diva_row_facts facts;
 };
 

@@ -22,7 +22,8 @@ enum diva_role {
   DIVA_ROLE_OTHER    /**< copied as it is */
 };
 
-/** The file being made; start from {.out = {.file = H5I_INVALID_HID}}. All of it inside diva_h5_enter(). */
+/** The file being made; start from {.out = {.file = H5I_INVALID_HID}}. All of it inside
+ * diva_h5_enter(). */
 struct diva_import {
   const struct diva_convert_options *options;
   struct diva_atomic_file file;

@@ -199,13 +199,10 @@ static enum diva_status write_provenance(const char *path, const char *provenanc
   return status;
 }
 
-enum diva_status diva_manifest_write(const struct diva_manifest *manifest, const char *path,
-                                     enum diva_format format, const char *provenance,
-                                     const struct diva_progress *progress,
-                                     struct diva_error *error) {
-  struct diva_manifest complete = *manifest;
-  struct diva_atomic_file file = {0};
-  struct diva_atomic_file sidecar = {0};
+/* Checks everything that needs no file, and fills in what the caller left out. */
+static enum diva_status prepare(const struct diva_manifest *manifest, const char *path,
+                                enum diva_format format, struct diva_manifest *complete,
+                                struct diva_error *error) {
   struct diva_dataset_info info = {0};
   enum diva_status status = diva_version_check(manifest->version, "diva_manifest", error);
   if (status == DIVA_OK) {
@@ -214,20 +211,23 @@ enum diva_status diva_manifest_write(const struct diva_manifest *manifest, const
   if (status != DIVA_OK) {
     return status;
   }
+  *complete = *manifest;
   if (manifest->dataset) {
     diva_dataset_describe(manifest->dataset, &info);
   }
   if (!manifest->order) {
-    complete.order_count = info.rows;
+    complete->order_count = info.rows;
   }
-  status = check_order(manifest, info.rows, error);
-  if (status != DIVA_OK) {
-    return status;
-  }
-  if (strcmp(path, "-") == 0) {
-    return write_to_stdout(&complete, format, progress, error);
-  }
-  status = refuse_input(manifest->dataset, path, error);
+  return check_order(manifest, info.rows, error);
+}
+
+static enum diva_status write_to_file(const struct diva_manifest *manifest, const char *path,
+                                      enum diva_format format, const char *provenance,
+                                      const struct diva_progress *progress,
+                                      struct diva_error *error) {
+  struct diva_atomic_file file = {0};
+  struct diva_atomic_file sidecar = {0};
+  enum diva_status status = refuse_input(manifest->dataset, path, error);
   if (status == DIVA_OK) {
     status = diva_atomic_open(path, &file, error);
   }
@@ -239,7 +239,7 @@ enum diva_status diva_manifest_write(const struct diva_manifest *manifest, const
     status = write_provenance(path, provenance, manifest, &sidecar, error);
   }
   if (status == DIVA_OK) {
-    status = write_body(&complete, path, format, &file, progress, error);
+    status = write_body(manifest, path, format, &file, progress, error);
   }
   if (status == DIVA_OK) {
     return diva_atomic_commit_pair(&file, with_provenance ? &sidecar : NULL, error);
@@ -247,4 +247,18 @@ enum diva_status diva_manifest_write(const struct diva_manifest *manifest, const
   diva_atomic_abandon(&sidecar);
   diva_atomic_abandon(&file);
   return status;
+}
+
+enum diva_status diva_manifest_write(const struct diva_manifest *manifest, const char *path,
+                                     enum diva_format format, const char *provenance,
+                                     const struct diva_progress *progress,
+                                     struct diva_error *error) {
+  struct diva_manifest complete;
+  const enum diva_status status = prepare(manifest, path, format, &complete, error);
+  if (status != DIVA_OK) {
+    return status;
+  }
+  return strcmp(path, "-") == 0
+             ? write_to_stdout(&complete, format, progress, error)
+             : write_to_file(&complete, path, format, provenance, progress, error);
 }

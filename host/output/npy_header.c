@@ -227,6 +227,31 @@ static enum diva_status measure(struct diva_npy *npy, const char *source,
   return DIVA_OK;
 }
 
+/* The value of 'descr': a type, or the list of a structured one. */
+static enum diva_status read_type(struct cursor *cursor, const char *source, struct diva_npy *npy,
+                                  bool *good, struct diva_error *error) {
+  char type[32];
+  if (accept(cursor, '[')) {
+    return diva_error_set(error, DIVA_ERROR_INPUT,
+                          "%s: holds structured records; plain arrays of numbers, bool or text are "
+                          "read",
+                          source);
+  }
+  *good = accept_string(cursor, type, sizeof type);
+  if (*good && !parse_type(type, npy)) {
+    return diva_error_set(error, DIVA_ERROR_INPUT,
+                          "%s: element type '%s' is not read; float16/32/64, integers, bool and "
+                          "text are",
+                          source, type);
+  }
+  return DIVA_OK;
+}
+
+static bool read_order(struct cursor *cursor, struct diva_npy *npy) {
+  npy->fortran = accept_word(cursor, "True");
+  return npy->fortran || accept_word(cursor, "False");
+}
+
 enum diva_status diva_npy_header_parse(const char *text, int64_t length, const char *source,
                                        struct diva_npy *out, struct diva_error *error) {
   struct cursor cursor = {.at = text, .end = text + length};
@@ -234,32 +259,21 @@ enum diva_status diva_npy_header_parse(const char *text, int64_t length, const c
   bool good = accept(&cursor, '{');
   *out = (struct diva_npy){0};
   while (good && !accept(&cursor, '}')) {
-    char key[16];
-    char type[32];
+    char key[16] = "";
+    enum diva_status status = DIVA_OK;
     good = accept_string(&cursor, key, sizeof key) && accept(&cursor, ':');
     if (good && strcmp(key, "descr") == 0) {
-      if (!accept_string(&cursor, type, sizeof type)) {
-        return diva_error_set(error, DIVA_ERROR_INPUT,
-                              "%s: holds structured records; plain arrays of numbers, bool or text "
-                              "are read",
-                              source);
-      }
-      if (!parse_type(type, out)) {
-        return diva_error_set(
-            error, DIVA_ERROR_INPUT,
-            "%s: element type '%s' is not read; float16/32/64, integers, bool and "
-            "text are",
-            source, type);
-      }
-      have_type = true;
+      status = read_type(&cursor, source, out, &good, error);
+      have_type = good;
     } else if (good && strcmp(key, "fortran_order") == 0) {
-      out->fortran = accept_word(&cursor, "True");
-      have_order = out->fortran || accept_word(&cursor, "False");
-      good = have_order;
+      have_order = good = read_order(&cursor, out);
     } else if (good && strcmp(key, "shape") == 0) {
       have_shape = good = accept_shape(&cursor, out);
     } else {
       good = false;
+    }
+    if (status != DIVA_OK) {
+      return status;
     }
     if (good && !accept(&cursor, ',')) {
       good = accept(&cursor, '}');

@@ -56,7 +56,9 @@ DIVA_API void diva_manifest_init(struct diva_manifest *manifest);
 
 /**
  * Writes a manifest to `path` ("-": standard output, JSONL and CSV only) and, if `provenance` is
- * not NULL and path is not "-", that text to PATH.provenance.json. Both appear, or neither.
+ * not NULL and path is not "-", that text to PATH.provenance.json. Both appear, or neither. A
+ * device or a pipe is written in place, without provenance. In HDF5 an absent class or choice is an
+ * empty string (-1 where classes have no names) and an absent real NaN.
  * @return DIVA_ERROR_RESOURCE where the disk, a folder or a permission refuses;
  *         DIVA_ERROR_USAGE if path is one of the dataset's own files
  */

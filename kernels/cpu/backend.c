@@ -44,7 +44,7 @@ static int64_t weighted_bytes(const struct diva_backend_config *config) {
 }
 
 static int64_t lambda_weight_bytes(const struct diva_backend_config *config) {
-  return round_up(config->outputs * config->columns * (int64_t)sizeof(double), ALIGNMENT);
+  return round_up((config->outputs + 1) * config->columns * (int64_t)sizeof(double), ALIGNMENT);
 }
 
 static int64_t cpu_scratch_bytes(const struct diva_backend_config *config) {

@@ -31,7 +31,7 @@ struct diva_backend {
   char *weighted;         /**< tile_rows x scratch_stride of tile type: diag(w) Z, or diag(w) Y */
   char *thread_scratch;   /**< threads x thread_bytes */
   int64_t thread_bytes;
-  double *lambda_weights; /**< outputs x columns, 8 bytes each: one lambda's W on the LOO path */
+  double *lambda_weights; /**< (outputs + 1) x columns: one lambda's W, and its shrinkage */
 };
 
 /** Address of element (row, column) of a matrix whose elements have `element` bytes. */
@@ -77,9 +77,9 @@ struct diva_cpu_block {
 };
 
 /**
- * Cuts the upper triangle of an n x n matrix into blocks: first the small ones on the diagonal,
- * which reach below it, then rectangles above them that grow with the distance from it, so that
- * nearly all work is in large products. `blocks` may be NULL to count.
+ * Cuts the upper triangle of an n x n matrix into blocks: first rectangles above the diagonal,
+ * which grow with the distance from it, so that nearly all work is in large products; last the
+ * small squares on the diagonal, which reach below it. `blocks` may be NULL to count.
  */
 int64_t diva_cpu_cover_triangle(int64_t n, struct diva_cpu_block *blocks);
 

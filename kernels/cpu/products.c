@@ -64,7 +64,7 @@ static int64_t add_rectangles(int64_t a, int64_t b, struct diva_cpu_block *block
 }
 
 int64_t diva_cpu_cover_triangle(int64_t n, struct diva_cpu_block *blocks) {
-  return n == 0 ? 0 : add_rectangles(0, n, blocks, add_diagonal(0, n, blocks, 0));
+  return n == 0 ? 0 : add_diagonal(0, n, blocks, add_rectangles(0, n, blocks, 0));
 }
 
 /* How many chunks of rows a matrix has, and how many rows the index-th holds. */
@@ -134,12 +134,12 @@ enum diva_status diva_cpu_multiply(struct diva_backend *backend, bool double_val
 }
 
 /* T = Z U for a chunk of rows and an upper triangular U, skipping the blocks below the diagonal.
- * Diagonal blocks come first in the cover and overwrite T; the rest add. */
+ * Diagonal blocks, last in the cover, go first and overwrite T; the rest add. */
 static void multiply_upper(const struct diva_backend *backend, struct diva_matrix z, int64_t first,
                            int64_t rows, struct diva_matrix upper, char *t, int64_t ldt,
                            const struct diva_cpu_block *blocks, int64_t block_count) {
   const int64_t element = backend->element;
-  for (int64_t b = 0; b < block_count; b++) {
+  for (int64_t b = block_count - 1; b >= 0; b--) {
     const struct diva_cpu_block block = blocks[b];
     const struct diva_cpu_product product = {
         .m = rows,

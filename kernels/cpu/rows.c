@@ -193,13 +193,24 @@ enum diva_status diva_cpu_derivative_rows(struct diva_backend *backend, struct d
   return DIVA_OK;
 }
 
-/* W' of one lambda in the eigenbasis: cross sums shrunk by 1 / (s + lambda), in tile type. */
+/* 1 / (s_a + lambda) by direction, in the scratch row that follows the weights of a lambda. */
+static const double *find_shrinkage(const struct diva_backend *backend, struct diva_matrix cross,
+                                    const double *eigenvalues, const double *penalised,
+                                    double lambda) {
+  double *shrinkage = backend->lambda_weights + cross.rows * cross.columns;
+  for (int64_t a = 0; a < cross.columns; a++) {
+    shrinkage[a] = diva_shrinkage(eigenvalues[a], lambda * penalised[a]);
+  }
+  return shrinkage;
+}
+
+/* W' of one lambda in the eigenbasis: cross sums times the shrinkage, in tile type. */
 static void shrink_cross(const struct diva_backend *backend, struct diva_matrix cross,
-                         const double *eigenvalues, const double *penalised, double lambda) {
+                         const double *shrinkage) {
   for (int64_t c = 0; c < cross.rows; c++) {
     const double *from = diva_cpu_address(cross, c, 0, sizeof(double));
     for (int64_t a = 0; a < cross.columns; a++) {
-      const double value = from[a] * diva_shrinkage(eigenvalues[a], lambda * penalised[a]);
+      const double value = from[a] * shrinkage[a];
       const int64_t at = c * cross.columns + a;
       if (backend->config.double_tiles) {
         backend->lambda_weights[at] = value;
@@ -212,20 +223,19 @@ static void shrink_cross(const struct diva_backend *backend, struct diva_matrix 
 
 /* sum_a T_ia^2 / (s_a + lambda). */
 static double path_form(const struct diva_backend *backend, const void *t, int64_t columns,
-                        const double *eigenvalues, const double *penalised, double lambda) {
+                        const double *shrinkage) {
   double form = 0.0;
   if (backend->config.double_tiles) {
     const double *values = t;
 #pragma omp simd reduction(+ : form)
     for (int64_t a = 0; a < columns; a++) {
-      form += values[a] * values[a] * diva_shrinkage(eigenvalues[a], lambda * penalised[a]);
+      form += values[a] * values[a] * shrinkage[a];
     }
   } else {
     const float *values = t;
 #pragma omp simd reduction(+ : form)
     for (int64_t a = 0; a < columns; a++) {
-      form +=
-          (double)(values[a] * values[a]) * diva_shrinkage(eigenvalues[a], lambda * penalised[a]);
+      form += (double)(values[a] * values[a]) * shrinkage[a];
     }
   }
   return form;
@@ -243,7 +253,8 @@ enum diva_status diva_cpu_path_rows(struct diva_backend *backend, struct diva_ma
   const int64_t outputs = y.columns;
   for (int64_t l = 0; l < lambdas.length; l++) {
     const double lambda = diva_cpu_reals(lambdas)[l];
-    shrink_cross(backend, cross, s, has_penalty, lambda);
+    const double *shrinkage = find_shrinkage(backend, cross, s, has_penalty, lambda);
+    shrink_cross(backend, cross, shrinkage);
     double *row_losses = (double *)(void *)backend->weighted;
 #pragma omp parallel for schedule(dynamic) num_threads(backend->config.threads)
     for (int64_t first = 0; first < t.rows; first += DIVA_CPU_CHUNK_ROWS) {
@@ -266,8 +277,8 @@ enum diva_status diva_cpu_path_rows(struct diva_backend *backend, struct diva_ma
       diva_cpu_multiply_block(backend, backend->config.double_tiles, &product);
       for (int64_t i = 0; i < product.m; i++) {
         const int64_t row = first + i;
-        const double form = path_form(backend, diva_cpu_address(t, row, 0, backend->element),
-                                      t.columns, s, has_penalty, lambda);
+        const double form =
+            path_form(backend, diva_cpu_address(t, row, 0, backend->element), t.columns, shrinkage);
         const double one_minus_h = diva_one_minus_leverage(alpha[row], form);
         const void *target = diva_cpu_address(y, row, 0, backend->element);
         double loss = 0.0;

@@ -96,7 +96,7 @@ enum diva_status diva_cpu_gram_accumulate(struct diva_backend *backend, struct d
     ldw = backend->scratch_stride;
   }
 #pragma omp parallel for schedule(dynamic) num_threads(backend->config.threads)
-  for (int64_t i = block_count - 1; i >= 0; i--) {
+  for (int64_t i = 0; i < block_count; i++) {
     accumulate_block(backend, plain, z.stride, weighted, ldw, z.rows, blocks[i], sum);
   }
   return DIVA_OK;

@@ -11,10 +11,9 @@
 #include <unistd.h>
 
 static enum diva_status refuse(const char *path, int code, struct diva_error *error) {
-  enum diva_status status =
-      diva_error_set(error, DIVA_ERROR_RESOURCE, "%s: %s", path, strerror(code));
+  diva_error_set(error, DIVA_ERROR_RESOURCE, "%s: %s", path, strerror(code));
   error->foreign_code = code;
-  return status;
+  return DIVA_ERROR_RESOURCE;
 }
 
 /* The folder of a path as a new string, NULL without memory. */

@@ -74,12 +74,14 @@ static void print_decision(FILE *out, const struct cli_session *session,
       count[decision->action[i]]++;
     }
   }
-  fprintf(out,
-          "label issues: %lld of %lld rows (to relabel %lld, to drop %lld, to review %lld); "
-          "%lld rows kept\n",
+  fprintf(out, "label issues: %lld of %lld rows (to relabel %lld, to drop %lld)",
           (long long)result->flagged, (long long)session->info.rows,
-          (long long)count[DIVA_ACTION_RELABEL], (long long)count[DIVA_ACTION_DROP],
-          (long long)count[DIVA_ACTION_REVIEW], (long long)decision->kept_rows);
+          (long long)count[DIVA_ACTION_RELABEL], (long long)count[DIVA_ACTION_DROP]);
+  if (isfinite(decision->noise_rate)) {
+    fprintf(out, "; %.1f %% of the labels are estimated wrong", 100 * decision->noise_rate);
+  }
+  fprintf(out, "\n%lld rows kept, %lld of them worth a look (action review)\n",
+          (long long)decision->kept_rows, (long long)count[DIVA_ACTION_REVIEW]);
 }
 
 static void print_validation(FILE *out, const struct cli_session *session) {

@@ -165,24 +165,26 @@ Test(shards, row_of_an_error) {
   cr_expect_eq(error.row, 4);
 }
 
+static void expect_nothing(const char *argument, const char *name, const char *needle) {
+  struct diva_dataset *dataset = NULL;
+  struct diva_error error = {0};
+  cr_expect_eq(diva_dataset_open(&argument, 1, NULL, &dataset, &error), DIVA_ERROR_INPUT);
+  cr_expect(strstr(error.message, needle), "%s", error.message);
+  cr_expect(strstr(error.message, name), "%s", error.message);
+}
+
 Test(shards, nothing_there) {
-  char paths[4][FIXTURE_PATH_SIZE];
-  const char *const needles[] = {"no file matches", "the list cannot be opened", "names no file",
-                                 "no such file"};
-  fixture_path("none-*.h5", paths[0]);
-  fixture_path("none.txt", paths[1] + 1);
-  fixture_path("empty.txt", paths[2] + 1);
-  paths[1][0] = paths[2][0] = '@';
-  fixture_path("none.h5", paths[3]);
-  fclose(fopen(paths[2] + 1, "w"));
-  for (int i = 0; i < 4; i++) {
-    const char *path = paths[i];
-    struct diva_dataset *dataset = NULL;
-    struct diva_error error = {0};
-    cr_expect_eq(diva_dataset_open(&path, 1, NULL, &dataset, &error), DIVA_ERROR_INPUT);
-    cr_expect(strstr(error.message, needles[i]), "%s", error.message);
-    cr_expect(strstr(error.message, path + (path[0] == '@')), "%s", error.message);
-  }
+  char path[FIXTURE_PATH_SIZE];
+  char at_list[FIXTURE_PATH_SIZE + 1];
+  fixture_path("none-*.h5", path);
+  expect_nothing(path, path, "no file matches");
+  fixture_path("none.h5", path);
+  expect_nothing(path, path, "no such file");
+  fixture_path("list.txt", path);
+  snprintf(at_list, sizeof at_list, "@%s", path);
+  expect_nothing(at_list, path, "the list cannot be opened");
+  fclose(fopen(path, "w"));
+  expect_nothing(at_list, path, "names no file");
 }
 
 /* Between two reads another process may replace a shard that is not open. */

@@ -72,12 +72,18 @@ Test(manifest, format_follows_name_or_extension) {
     const char *name;
     const char *path;
     int format; /* -1: refused */
-  } cases[] = {{NULL, "-", DIVA_FORMAT_JSONL},      {NULL, "x.JSONL", DIVA_FORMAT_JSONL},
-               {NULL, "x.ndjson", DIVA_FORMAT_JSONL}, {NULL, "a.b/x.csv", DIVA_FORMAT_CSV},
-               {NULL, "x.npy", DIVA_FORMAT_NPY},    {NULL, "x.h5", DIVA_FORMAT_HDF5},
-               {NULL, "x.hdf5", DIVA_FORMAT_HDF5},  {"csv", "x.npy", DIVA_FORMAT_CSV},
-               {NULL, "x.json", -1},                {NULL, "a.csv/x", -1},
-               {NULL, "x", -1},                     {"parquet", "x.csv", -1}};
+  } cases[] = {{NULL, "-", DIVA_FORMAT_JSONL},
+               {NULL, "x.JSONL", DIVA_FORMAT_JSONL},
+               {NULL, "x.ndjson", DIVA_FORMAT_JSONL},
+               {NULL, "a.b/x.csv", DIVA_FORMAT_CSV},
+               {NULL, "x.npy", DIVA_FORMAT_NPY},
+               {NULL, "x.h5", DIVA_FORMAT_HDF5},
+               {NULL, "x.hdf5", DIVA_FORMAT_HDF5},
+               {"csv", "x.npy", DIVA_FORMAT_CSV},
+               {NULL, "x.json", -1},
+               {NULL, "a.csv/x", -1},
+               {NULL, "x", -1},
+               {"parquet", "x.csv", -1}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     enum diva_format format = DIVA_FORMAT_JSONL;
     struct diva_error error;
@@ -198,9 +204,8 @@ Test(manifest, bytes_do_not_depend_on_threads_and_cancelling_leaves_nothing) {
   const enum diva_format formats[] = {DIVA_FORMAT_JSONL, DIVA_FORMAT_HDF5};
   for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
     omp_set_num_threads(1);
-    cr_expect_eq(
-        diva_manifest_write(&manifest, "cancelled", formats[i], "{}", &progress, &error),
-        DIVA_ERROR_CANCELLED);
+    cr_expect_eq(diva_manifest_write(&manifest, "cancelled", formats[i], "{}", &progress, &error),
+                 DIVA_ERROR_CANCELLED);
     cr_expect_gt(seen, 0);
   }
   cr_expect_eq(folder_count(), 2);
@@ -302,8 +307,8 @@ static void make_input(const char *path) {
   const hsize_t shape[] = {ROWS, 2};
   hid_t matrix = H5Screate_simple(2, shape, NULL);
   hid_t vector = H5Screate_simple(1, shape, NULL);
-  hid_t x = H5Dcreate2(file, "features", H5T_IEEE_F32LE, matrix, H5P_DEFAULT, H5P_DEFAULT,
-                       H5P_DEFAULT);
+  hid_t x =
+      H5Dcreate2(file, "features", H5T_IEEE_F32LE, matrix, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
   hid_t y =
       H5Dcreate2(file, "labels", H5T_STD_I32LE, vector, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
   H5Dwrite(x, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, features);
@@ -329,9 +334,8 @@ Test(manifest, input_is_never_overwritten) {
   size_t before = 0;
   char *const bytes = file_read(input, &before);
   for (size_t i = 0; i < sizeof targets / sizeof *targets; i++) {
-    cr_expect_eq(
-        diva_manifest_write(&manifest, targets[i], DIVA_FORMAT_HDF5, NULL, NULL, &error),
-        DIVA_ERROR_USAGE, "%s", targets[i]);
+    cr_expect_eq(diva_manifest_write(&manifest, targets[i], DIVA_FORMAT_HDF5, NULL, NULL, &error),
+                 DIVA_ERROR_USAGE, "%s", targets[i]);
     cr_expect_not_null(strstr(error.message, "is the input itself"), "%s", error.message);
   }
   cr_expect_eq(diva_manifest_write(&manifest, "out.jsonl", DIVA_FORMAT_JSONL, "{}", NULL, &error),

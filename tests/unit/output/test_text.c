@@ -33,9 +33,10 @@ static void format(double value, int digits, char out[DIVA_REAL_SIZE + 1]) {
 }
 
 Test(text, nine_digits_are_those_of_printf) {
-  const double special[] = {0,     -0.0,  1,    -10,           0.1,           1e-4,
-                            1e-5,  5e-324, 1e22, 123456789,     1234567890,    999999999.5,
-                            9.5e9, 2.5,   0.3,  0.99999999949, 0.99999999951, 1.7976931348623157e308};
+  const double special[] = {
+      0,     -0.0,   1,    -10,           0.1,           1e-4,
+      1e-5,  5e-324, 1e22, 123456789,     1234567890,    999999999.5,
+      9.5e9, 2.5,    0.3,  0.99999999949, 0.99999999951, 1.7976931348623157e308};
   uint64_t state = 88172645463325252u;
   for (int i = 0; i < 200000; i++) {
     const int count = (int)(sizeof special / sizeof *special);
@@ -91,8 +92,9 @@ Test(text, strings_are_valid_json_and_csv) {
 }
 
 Test(text, overlong_and_surrogate_sequences_are_not_utf8) {
-  const char *const bad[] = {"\x80", "\xc0\x80", "\xe0\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80",
-                             "\xf8\x88\x80\x80\x80", "\xe2\x82"};
+  const char *const bad[] = {"\x80",         "\xc0\x80",         "\xe0\x80\x80",
+                             "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xf8\x88\x80\x80\x80",
+                             "\xe2\x82"};
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
     cr_expect_eq(diva_utf8_length(bad[i]), 0, "sequence %zu", i);
   }
