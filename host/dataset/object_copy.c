@@ -7,10 +7,26 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
+
+enum diva_status diva_row_copy_check(const struct diva_row_copy *copy, struct diva_error *error) {
+  if (!copy->fault.code) {
+    return DIVA_OK;
+  }
+  diva_error_set(error, DIVA_ERROR_RESOURCE, "%s: cannot be written: %s", copy->path,
+                 strerror(copy->fault.code));
+  if (error) {
+    error->foreign_code = copy->fault.code;
+  }
+  return DIVA_ERROR_RESOURCE;
+}
 
 enum diva_status diva_row_copy_fail(const struct diva_row_copy *copy, const char *name,
                                     struct diva_error *error) {
   char reason[DIVA_H5_TEXT_SIZE];
+  if (copy->fault.code) {
+    return diva_row_copy_check(copy, error);
+  }
   diva_h5_reason(reason);
   return diva_error_set(error, DIVA_ERROR_RESOURCE, "%s: /%s: cannot be written: %s", copy->path,
                         name, reason);

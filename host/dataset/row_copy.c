@@ -185,6 +185,9 @@ static enum diva_status fill_block(struct filling *filling, int64_t first, int64
   if (!status) {
     status = write_block(filling, first, count, error);
   }
+  if (!status) {
+    status = diva_row_copy_check(filling->copy, error);
+  }
   if (filling->has_pointers) {
     give_back_pointers(filling, count);
   }

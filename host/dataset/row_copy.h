@@ -10,6 +10,7 @@
 #define DIVA_ROW_COPY_H
 
 #include "host/dataset/shards.h"
+#include "host/output/hdf5_driver.h"
 
 /** Which values a dataset of rows gets. */
 enum diva_row_values {
@@ -38,10 +39,11 @@ struct diva_row_copy {
   int64_t row_count;
   const int32_t *labels;
   const double *weights;
-  const char *path;    /**< of the new file, for messages */
-  hid_t out;           /**< the new file */
-  hid_t link_creation; /**< makes the groups of a path; owned by the caller */
-  bool weights_placed; /**< the file had weights, and they were replaced */
+  const char *path;           /**< of the new file, for messages */
+  hid_t out;                  /**< the new file */
+  struct diva_h5_fault fault; /**< the write to it that failed, if one did */
+  hid_t link_creation;        /**< makes the groups of a path; owned by the caller */
+  bool weights_placed;        /**< the file had weights, and they were replaced */
   struct diva_row_dataset *datasets;
   int64_t dataset_count, dataset_size;
   struct diva_copied_object *copied;
@@ -58,6 +60,9 @@ enum diva_status diva_row_copy_fill(struct diva_row_copy *copy,
 
 /** Frees the lists. */
 void diva_row_copy_free(struct diva_row_copy *copy);
+
+/** DIVA_ERROR_RESOURCE where a write has failed: HDF5 itself is not told (hdf5_driver.h). */
+enum diva_status diva_row_copy_check(const struct diva_row_copy *copy, struct diva_error *error);
 
 /** "PATH: /NAME: cannot be written: reason" from the HDF5 call that failed last. */
 enum diva_status diva_row_copy_fail(const struct diva_row_copy *copy, const char *name,

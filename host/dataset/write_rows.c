@@ -58,22 +58,6 @@ static enum diva_status check_path(const struct diva_dataset *dataset, const cha
   return DIVA_OK;
 }
 
-/* The first HDF5 that knows all that files of today hold; nothing in it depends on the clock. */
-static hid_t create_file(const char *where) {
-  hid_t creation = H5Pcreate(H5P_FILE_CREATE);
-  hid_t access = H5Pcreate(H5P_FILE_ACCESS);
-  hid_t file = H5I_INVALID_HID;
-  if (creation > 0 && access > 0 && H5Pset_obj_track_times(creation, false) >= 0 &&
-      H5Pset_fclose_degree(access, H5F_CLOSE_STRONG) >= 0 &&
-      H5Pset_file_locking(access, true, true) >= 0 &&
-      H5Pset_libver_bounds(access, H5F_LIBVER_V18, H5F_LIBVER_LATEST) >= 0) {
-    file = H5Fcreate(where, H5F_ACC_TRUNC, creation, access);
-  }
-  diva_h5_close_id(&access);
-  diva_h5_close_id(&creation);
-  return file;
-}
-
 /* Weights where the files had none. */
 static enum diva_status add_weights(struct diva_row_copy *copy, struct diva_error *error) {
   char *name = copy->shards->schema.parts[DIVA_PART_WEIGHTS].name;
@@ -113,19 +97,20 @@ static enum diva_status write_file(struct diva_row_copy *copy, const char *where
                                    struct diva_error *error) {
   enum diva_status status = DIVA_OK;
   copy->link_creation = H5Pcreate(H5P_LINK_CREATE);
-  copy->out = create_file(where);
+  copy->out = diva_h5_driver_create(where, &copy->fault);
   if (copy->out < 0 || copy->link_creation < 0 ||
-      H5Pset_create_intermediate_group(copy->link_creation, 1) < 0) {
+      H5Pset_create_intermediate_group(copy->link_creation, 1) < 0 ||
+      H5Fset_libver_bounds(copy->out, H5F_LIBVER_V18, H5F_LIBVER_LATEST) < 0) {
     status = diva_row_copy_fail(copy, "", error);
   } else {
     status = fill_file(copy, error);
   }
+  diva_h5_close_id(&copy->link_creation);
   /* What HDF5 has buffered may fail to be written as late as here. */
   if (copy->out > 0 && H5Fclose(copy->out) < 0 && !status) {
     status = diva_row_copy_fail(copy, "", error);
   }
-  diva_h5_close_id(&copy->link_creation);
-  return status;
+  return status ? status : diva_row_copy_check(copy, error);
 }
 
 enum diva_status diva_dataset_write_rows(struct diva_dataset *dataset, const int64_t *rows,

@@ -90,6 +90,24 @@ static void name_file(const struct diva_engine *engine, enum diva_status status,
   }
 }
 
+/* Finite features can still overflow in sums of their squares; no such number is handed out. */
+static enum diva_status check_finite(const struct diva_engine *engine, struct diva_error *error) {
+  const struct diva_analysis *analysis = engine->analysis;
+  for (int64_t i = 0; i < engine->info.rows; i++) {
+    const bool scored = !engine->labels || engine->labels[i] >= 0;
+    const bool finite = isfinite(analysis->leverage[i]) &&
+                        (!scored || isfinite(analysis->loo_loss[i])) &&
+                        (!scored || !analysis->derivative || isfinite(analysis->derivative[i]));
+    if (!finite) {
+      return diva_error_set(error, DIVA_ERROR_NUMERICAL,
+                            "row %lld overflows: its leverage, loss or derivative is not finite; "
+                            "scale the features down (--scale standardize)",
+                            (long long)i);
+    }
+  }
+  return DIVA_OK;
+}
+
 static enum diva_status solve(struct diva_engine *engine, struct diva_error *error) {
   enum diva_status status = diva_rows_prepare(engine, error);
   if (status == DIVA_OK) {
@@ -100,6 +118,9 @@ static enum diva_status solve(struct diva_engine *engine, struct diva_error *err
     describe_backend(engine);
     status = engine->plan.solver == DIVA_SOLVER_DUAL ? diva_dual_run(engine, error)
                                                      : diva_primal_run(engine, error);
+  }
+  if (status == DIVA_OK) {
+    status = check_finite(engine, error);
   }
   if (status == DIVA_OK) {
     diva_rows_finish(engine);
