@@ -85,8 +85,8 @@ struct diva_row_results {
 };
 
 /**
- * The table of operations. Every entry is required. All but `probe`, `close` and `buffer_destroy`
- * return a status and record failures in the last parameter.
+ * The table of operations. Every entry but `wrap` is required. All but `probe`, `close` and
+ * `buffer_destroy` return a status and record failures in the last parameter.
  */
 struct diva_backend_ops {
   int version; /**< DIVA_BACKEND_VERSION */
@@ -112,6 +112,12 @@ struct diva_backend_ops {
   enum diva_status (*download)(struct diva_backend *backend, const struct diva_buffer *buffer,
                                int64_t byte_offset, void *host, int64_t bytes,
                                struct diva_error *error);
+  /**
+   * A buffer over host memory that the device reads where it lies, without a copy; the memory is
+   * borrowed until buffer_destroy(). NULL for a backend whose device cannot: upload() instead.
+   */
+  enum diva_status (*wrap)(struct diva_backend *backend, const void *host, int64_t bytes,
+                           struct diva_buffer **out, struct diva_error *error);
   enum diva_status (*zero)(struct diva_backend *backend, struct diva_buffer *buffer,
                            int64_t byte_offset, int64_t bytes, struct diva_error *error);
   /** device -> device, from the start of one buffer to the start of another. */

@@ -1,5 +1,4 @@
 /* From paths to an open dataset: every shard checked alone, then against the first, then read. */
-#define _POSIX_C_SOURCE 200809L
 #include "host/dataset/dataset_internal.h"
 
 #include "host/core/core.h"

@@ -195,11 +195,11 @@ static enum diva_status read_name_strings(struct diva_h5_source *source, hid_t a
                           source->file.path, (long long)count, size, DIVA_CLASSES_MAX,
                           STRING_SIZE_MAX);
   }
-  enum diva_status status = diva_string_table_init(&source->class_names, count, INT64_MAX, error);
   char *block = calloc((size_t)count, size);
-  if (!status && !block) {
-    status = diva_error_set(error, DIVA_ERROR_RESOURCE, "out of memory for class names");
+  if (!block) {
+    return diva_error_set(error, DIVA_ERROR_RESOURCE, "out of memory for class names");
   }
+  enum diva_status status = diva_string_table_init(&source->class_names, count, INT64_MAX, error);
   if (!status && H5Aread(attribute, type, block) < 0) {
     diva_h5_reason(reason);
     status = fail_names(source, error, reason);

@@ -1,5 +1,4 @@
 /* One dataset of an HDF5 file: found, opened, described, read by rows. */
-#define _POSIX_C_SOURCE 200809L
 #include "host/dataset/hdf5_dataset.h"
 
 #include "host/core/core.h"

@@ -1,5 +1,4 @@
 /* One file of a dataset: its parts, checked against each other before any row is read. */
-#define _POSIX_C_SOURCE 200809L
 #include "host/dataset/hdf5_source.h"
 
 #include "host/dataset/hdf5_missing.h"

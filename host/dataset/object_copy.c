@@ -1,5 +1,4 @@
 /* What an HDF5 object is made of besides its data: attributes, type, shape, layout, filters. */
-#define _POSIX_C_SOURCE 200809L
 #include "host/dataset/row_copy.h"
 
 #include "host/core/core.h"

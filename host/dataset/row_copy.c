@@ -1,5 +1,4 @@
 /* Filling a dataset of a new file with some rows of the same dataset in all shards. */
-#define _POSIX_C_SOURCE 200809L
 #include "host/dataset/row_copy.h"
 
 #include "host/core/core.h"
@@ -167,7 +166,8 @@ static enum diva_status write_block(struct filling *filling, int64_t first, int6
 
 /* After a failed read some pointers are not set; the block was zeroed for them. */
 static void give_back_pointers(struct filling *filling, int64_t count) {
-  hsize_t elements = (hsize_t)(count * (filling->row_bytes / (int64_t)H5Tget_size(filling->type)));
+  int64_t elements_a_row = filling->row_bytes / (int64_t)H5Tget_size(filling->type);
+  hsize_t elements = (hsize_t)count * (hsize_t)elements_a_row;
   hid_t space = H5Screate_simple(1, &elements, NULL);
   H5Dvlen_reclaim(filling->type, space, H5P_DEFAULT, filling->block);
   diva_h5_close_id(&space);

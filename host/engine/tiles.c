@@ -97,24 +97,43 @@ static enum diva_status upload_targets(struct diva_primal *primal, const struct 
   return status;
 }
 
+/* Stored rows as the device sees them: where they lie if it can, else uploaded. `wrapped` is the
+ * buffer to destroy afterwards, or NULL. */
+static enum diva_status place_rows(struct diva_primal *primal, const struct diva_row_set *set,
+                                   const struct diva_prefetch_tile *read, struct diva_matrix *raw,
+                                   struct diva_buffer **wrapped, struct diva_error *error) {
+  struct diva_engine *engine = primal->engine;
+  const int64_t bytes = read->count * primal->columns * diva_dtype_size(set->info.feature_type);
+  *wrapped = NULL;
+  *raw = diva_tile_rows(primal->raw, read->count);
+  if (!engine->ops->wrap) {
+    return engine->ops->upload(engine->backend, raw->buffer, 0, read->features, bytes, error);
+  }
+  const enum diva_status status =
+      engine->ops->wrap(engine->backend, read->features, bytes, wrapped, error);
+  raw->buffer = *wrapped;
+  return status;
+}
+
 static enum diva_status prepare_tile(struct diva_primal *primal, const struct diva_row_set *set,
                                      const struct diva_prefetch_tile *read,
                                      struct diva_prepared_tile *tile, struct diva_error *error) {
   struct diva_engine *engine = primal->engine;
-  const int64_t row_bytes = primal->columns * diva_dtype_size(set->info.feature_type);
   struct diva_preparation preparation = primal->preparation;
+  struct diva_matrix raw;
+  struct diva_buffer *wrapped = NULL;
   preparation.type = set->info.feature_type;
   *tile = (struct diva_prepared_tile){.first = read->first,
                                       .count = read->count,
                                       .stored = read->features,
                                       .z = diva_tile_rows(primal->z, read->count)};
   tile->z.columns = primal->columns + (preparation.constant_column ? 1 : 0);
-  enum diva_status status = engine->ops->upload(engine->backend, primal->raw.buffer, 0,
-                                                read->features, read->count * row_bytes, error);
+  enum diva_status status = place_rows(primal, set, read, &raw, &wrapped, error);
   if (status == DIVA_OK) {
-    status = engine->ops->prepare_rows(engine->backend, diva_tile_rows(primal->raw, read->count),
-                                       &preparation, read->first, tile->z, primal->fault, error);
+    status = engine->ops->prepare_rows(engine->backend, raw, &preparation, read->first, tile->z,
+                                       primal->fault, error);
   }
+  engine->ops->buffer_destroy(engine->backend, wrapped);
   if (status == DIVA_OK) {
     status = upload_facts(primal, set, tile, error);
   }

@@ -3,6 +3,7 @@
 #include "array.h"
 
 #include "host/core/core.h"
+#include "host/dataset/sizes.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -135,6 +136,12 @@ enum diva_status diva_array_open(const struct diva_byte_stream *stream, int64_t 
                           source, (long long)npy->bytes, (long long)(size - header_bytes));
   }
   out->row_bytes = diva_npy_row_elements(npy) * npy->item_size;
+  const struct diva_memory_limit limit = diva_memory_limit_make(0);
+  status = diva_memory_check(out->row_bytes, "one row", &limit, error);
+  if (status != DIVA_OK) {
+    diva_error_prefix(error, "%s: ", source);
+    return status;
+  }
   if (!npy->fortran) {
     return DIVA_OK;
   }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 static enum diva_status system_error(const char *path, const char *what, struct diva_error *error) {
@@ -136,6 +137,20 @@ enum diva_status diva_atomic_by_path(struct diva_atomic_file *file, const char *
   FILE *stream = file->stream;
   file->stream = NULL;
   return fclose(stream) == 0 ? DIVA_OK : diva_atomic_write_error(file->path, error);
+}
+
+enum diva_status diva_atomic_require(const struct diva_atomic_file *file, int64_t bytes,
+                                     struct diva_error *error) {
+  struct statvfs disk;
+  if (!file->temporary || statvfs(file->temporary, &disk) != 0) {
+    return DIVA_OK; /* what cannot be known beforehand shows when it is written */
+  }
+  const double room = (double)disk.f_bavail * (double)disk.f_frsize;
+  if ((double)bytes <= room) {
+    return DIVA_OK;
+  }
+  return diva_error_set(error, DIVA_ERROR_RESOURCE, "%s: needs %lld bytes, the disk has %.0f left",
+                        file->path, (long long)bytes, room);
 }
 
 void diva_atomic_abandon(struct diva_atomic_file *file) {

@@ -38,6 +38,13 @@ enum diva_status diva_atomic_by_path(struct diva_atomic_file *file, const char *
                                      struct diva_error *error);
 
 /**
+ * Refuses a size that the disk has no room for, before it is written. A damaged input can claim any
+ * size. DIVA_ERROR_RESOURCE with both numbers.
+ */
+enum diva_status diva_atomic_require(const struct diva_atomic_file *file, int64_t bytes,
+                                     struct diva_error *error);
+
+/**
  * Puts the bytes on the disk and gives the file its name. Done or failed, nothing is left to free;
  * failed, the file that was there before is still there.
  * @return DIVA_ERROR_RESOURCE where the disk is full or the rename is refused

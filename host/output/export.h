@@ -27,6 +27,16 @@ enum diva_status diva_export_open(struct diva_export *export, const char *from,
 /** Closes; {0} is fine. */
 void diva_export_close(struct diva_export *export);
 
+/** Refuses (DIVA_ERROR_INPUT) a claim of `count` things of `size` bytes each, to be held in memory
+ * at once, that this machine cannot hold. */
+enum diva_status diva_export_check_memory(const struct diva_h5_dataset *dataset, int64_t count,
+                                          int64_t size, const char *what, struct diva_error *error);
+
+/** Refuses (DIVA_ERROR_INPUT) rows too long to be held, or spread over an absurd number of chunks,
+ * which HDF5 would visit for each of them. */
+enum diva_status diva_export_check_row(const struct diva_h5_dataset *dataset, int64_t item_size,
+                                       struct diva_error *error);
+
 /** One dataset as an array: little-endian, C order. */
 struct diva_export_array {
   struct diva_npy npy;

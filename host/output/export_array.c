@@ -4,6 +4,7 @@
 
 #include "host/core/core.h"
 #include "host/dataset/hdf5_type.h"
+#include "host/dataset/sizes.h"
 #include "host/output/hdf5_out.h"
 
 #include <stdlib.h>
@@ -35,6 +36,35 @@ void diva_export_close(struct diva_export *export) {
     diva_h5_source_close(&export->source);
   }
   *export = (struct diva_export){0};
+}
+
+enum diva_status diva_export_check_memory(const struct diva_h5_dataset *dataset, int64_t count,
+                                          int64_t size, const char *what,
+                                          struct diva_error *error) {
+  const struct diva_memory_limit limit = diva_memory_limit_make(0);
+  int64_t bytes;
+  if (!diva_size_multiply(count, size, 1, &bytes)) {
+    return diva_h5_dataset_fail(dataset, DIVA_ERROR_INPUT, error, "its size overflows");
+  }
+  const enum diva_status status = diva_memory_check(bytes, what, &limit, error);
+  if (status != DIVA_OK) {
+    diva_h5_dataset_prefix(dataset, error);
+  }
+  return status;
+}
+
+enum diva_status diva_export_check_row(const struct diva_h5_dataset *dataset, int64_t item_size,
+                                       struct diva_error *error) {
+  enum { MOST_CHUNKS = 1 << 18 };
+  int64_t bytes = 0;
+  int64_t across = 0;
+  if (!diva_h5_dataset_chunk(dataset, &bytes, &across) || across > MOST_CHUNKS) {
+    return diva_h5_dataset_fail(dataset, DIVA_ERROR_INPUT, error,
+                                "a row is spread over %lld chunks (limit %d)", (long long)across,
+                                MOST_CHUNKS);
+  }
+  return diva_export_check_memory(dataset, diva_h5_dataset_width(dataset), item_size, "one row",
+                                  error);
 }
 
 static bool is_boolean(hid_t type) {
@@ -105,8 +135,12 @@ static enum diva_status read_strings(struct diva_export *export, struct diva_exp
                                      struct diva_error *error) {
   struct diva_h5_source view = {.file = export->source.file, .rows = array->dataset.dims[0]};
   view.parts[DIVA_PART_IDS] = array->dataset;
+  enum { BYTES_A_STRING = 16 }; /* offset, terminator and a few characters */
   enum diva_status status =
-      diva_string_table_init(&array->strings, array->dataset.dims[0], INT64_MAX, error);
+      diva_export_check_memory(&array->dataset, view.rows, BYTES_A_STRING, "text", error);
+  if (status == DIVA_OK) {
+    status = diva_string_table_init(&array->strings, view.rows, INT64_MAX, error);
+  }
   if (status == DIVA_OK) {
     status = diva_h5_ids_read(&view, &array->strings, error);
   }
@@ -154,6 +188,9 @@ enum diva_status diva_export_array_open(struct diva_export *export, struct diva_
   if (text) {
     status = read_strings(export, out, error);
   } else {
+    status = diva_export_check_row(&out->dataset, out->npy.item_size, error);
+  }
+  if (status == DIVA_OK && !text) {
     status = diva_h5_dataset_cache_chunks(&out->dataset, CHUNK_CACHE, error);
   }
   return status == DIVA_OK ? measure(out, export->source.file.path, out->dataset.name, error)

@@ -43,6 +43,9 @@ static enum diva_status open_features(struct csv_table *table, struct diva_error
   table->rows = features->dims[0];
   table->columns = features->dims[1];
   table->wide = type == DIVA_FLOAT64;
+  if (diva_export_check_row(features, sizeof(double), error) != DIVA_OK) {
+    return DIVA_ERROR_INPUT;
+  }
   return diva_h5_dataset_cache_chunks(features, CHUNK_CACHE, error);
 }
 
@@ -56,6 +59,9 @@ static enum diva_status read_labels(struct csv_table *table, struct diva_error *
   }
   void *memory;
   enum diva_status status = check_column(labels, table->rows, error);
+  if (status == DIVA_OK) {
+    status = diva_export_check_memory(labels, table->rows, sizeof(int64_t), "labels", error);
+  }
   if (status == DIVA_OK) {
     status = diva_allocate(table->rows, sizeof(int64_t), "labels", &memory, error);
   }
@@ -76,6 +82,9 @@ static enum diva_status read_ids(struct csv_table *table, struct diva_error *err
     return diva_h5_dataset_fail(ids, DIVA_ERROR_INPUT, error, "ids are strings or integers");
   }
   enum diva_status status = check_column(ids, table->rows, error);
+  if (status == DIVA_OK) {
+    status = diva_export_check_memory(ids, table->rows, 2 * sizeof(int64_t), "ids", error);
+  }
   if (status == DIVA_OK) {
     status = diva_string_table_init(&table->ids, table->rows, INT64_MAX, error);
   }

@@ -59,6 +59,9 @@ enum diva_status diva_export_npy(struct diva_export *export, struct diva_atomic_
                                   "is of a type that .npy arrays do not have");
   }
   if (status == DIVA_OK) {
+    status = diva_atomic_require(file, array.npy.bytes, error);
+  }
+  if (status == DIVA_OK) {
     status = write_array(export, &array, file, error);
   }
   diva_export_array_close(&array);

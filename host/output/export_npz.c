@@ -42,7 +42,7 @@ static enum diva_status next_block(struct member *member) {
   const int64_t count = left < block ? left : block;
   const int64_t bytes = rows > 0 ? count * (npy->bytes / rows) : 0;
   member->block_read = 0;
-  if (member->block.capacity < bytes) {
+  if (bytes > 0 && member->block.capacity < bytes) {
     char *const data = realloc(member->block.data, (size_t)bytes);
     if (!data) {
       return diva_error_set(member->failure, DIVA_ERROR_RESOURCE, "out of memory for %lld bytes",
@@ -140,6 +140,7 @@ static zip_int64_t answer(void *context, void *data, zip_uint64_t length,
 struct archive {
   struct diva_export *export;
   zip_t *zip;
+  int64_t bytes; /* of all arrays */
   enum diva_status status;
   struct diva_error failure;
 };
@@ -159,6 +160,9 @@ static enum diva_status add_array(struct archive *archive, const char *name,
   struct member *const member = calloc(1, sizeof *member);
   zip_source_t *source = NULL;
   enum diva_status status = DIVA_OK;
+  if (__builtin_add_overflow(archive->bytes, array->npy.bytes, &archive->bytes)) {
+    archive->bytes = INT64_MAX;
+  }
   diva_text_string(&file_name, name);
   diva_text_append(&file_name, ".npy", 5);
   if (!member || file_name.failed) {
@@ -288,6 +292,9 @@ enum diva_status diva_export_npz(struct diva_export *export, struct diva_atomic_
   }
   if (status == DIVA_OK) {
     status = add_datasets(&archive, &names, error);
+  }
+  if (status == DIVA_OK) {
+    status = diva_atomic_require(file, archive.bytes, error);
   }
   if (status == DIVA_OK) {
     status = close_archive(&archive, file->path, error);

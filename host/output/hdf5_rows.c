@@ -159,6 +159,7 @@ static enum diva_status write_columns(struct column_writer *writer, const struct
     writer->storage = storage_of(writer->column, info.has_class_names);
     status = write_column(writer, writer->column->name, out, progress, error);
   }
+  writer->column = NULL; /* may be the one above, which ends here */
   return status;
 }
 

@@ -90,7 +90,7 @@ static enum diva_status read_layout(struct diva_csv *csv,
     status = find_column(layout, csv->path, options->ids, "id", &layout->id, error);
   }
   layout->features = layout->fields - (layout->label >= 0) - (layout->id >= 0);
-  if (status == DIVA_OK && layout->features == 0) {
+  if (status == DIVA_OK && layout->features < 1) {
     status = diva_error_set(error, DIVA_ERROR_INPUT, "%s: has no column of features", csv->path);
   }
   return status;
@@ -304,7 +304,7 @@ static enum diva_status prepare_block(struct diva_import *import, const struct c
                                       struct diva_error *error) {
   enum { BLOCK_VALUES = 2 << 20, BLOCK_ROWS = 8192 };
   const int64_t shape[] = {survey->rows, layout->features};
-  const int64_t rows = BLOCK_VALUES / layout->features;
+  const int64_t rows = BLOCK_VALUES / (layout->features > 0 ? layout->features : 1);
   void *memory = NULL;
   block->rows = rows < 1 ? 1 : rows < BLOCK_ROWS ? rows : BLOCK_ROWS;
   enum diva_status status = diva_allocate(block->rows * layout->features, sizeof(float),

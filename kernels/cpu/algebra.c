@@ -56,6 +56,18 @@ static void zero_below_diagonal(struct diva_matrix a) {
   }
 }
 
+/* The 1-based index of the first pivot that is NaN, or 0: OpenBLAS lets those pass, since no
+ * comparison with zero holds for them. */
+static diva_blas_int find_undefined_pivot(struct diva_matrix r) {
+  const double *values = values_of(r);
+  for (int64_t i = 0; i < r.rows; i++) {
+    if (!isfinite(values[i * r.stride + i])) {
+      return (diva_blas_int)(i + 1);
+    }
+  }
+  return 0;
+}
+
 enum diva_status diva_cpu_cholesky(struct diva_backend *backend, struct diva_matrix a,
                                    struct diva_error *error) {
   const diva_blas_int n = (diva_blas_int)a.rows;
@@ -64,6 +76,7 @@ enum diva_status diva_cpu_cholesky(struct diva_backend *backend, struct diva_mat
   use_lapack_threads(backend, true);
   backend->blas.dpotrf(LOWER, &n, values_of(a), &stride, &info, 1);
   use_lapack_threads(backend, false);
+  info = info != 0 ? info : find_undefined_pivot(a);
   if (info != 0) {
     const enum diva_status status = diva_error_set(
         error, DIVA_ERROR_NUMERICAL,

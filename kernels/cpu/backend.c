@@ -31,11 +31,22 @@ static int64_t widest(const struct diva_backend_config *config) {
   return larger(config->columns, config->outputs);
 }
 
-/* A thread needs a chunk of rows as wide as the tile, a block of a product, and as many outputs. */
+int64_t diva_cpu_blocks_a_side(const struct diva_backend_config *config) {
+  enum { FIXED = 4, MOST = 8, NARROWEST = 128 };
+  const int64_t wanted = config->deterministic ? FIXED : config->threads;
+  const int64_t fitting = larger(config->columns / NARROWEST, 1);
+  const int64_t most = fitting < MOST ? fitting : MOST;
+  return wanted < most ? wanted : most;
+}
+
+/* A thread needs a chunk of rows as wide as the tile, a block of a square sum, or a piece of
+ * outputs by 128 columns. */
 static int64_t thread_scratch_bytes(const struct diva_backend_config *config) {
+  enum { PIECE = 128, SLACK = 16 };
   const int64_t chunk = DIVA_CPU_CHUNK_ROWS * padded_stride(widest(config));
-  const int64_t block = larger(config->outputs, DIVA_CPU_BLOCK) * DIVA_CPU_BLOCK;
-  return round_up(larger(chunk, block) * element_bytes(config), ALIGNMENT);
+  const int64_t side = config->columns / diva_cpu_blocks_a_side(config) + 2 * SLACK;
+  const int64_t values = larger(larger(chunk, side * side), config->outputs * PIECE);
+  return round_up(values * element_bytes(config), ALIGNMENT);
 }
 
 static int64_t weighted_bytes(const struct diva_backend_config *config) {
@@ -47,8 +58,12 @@ static int64_t lambda_weight_bytes(const struct diva_backend_config *config) {
   return round_up((config->outputs + 1) * config->columns * (int64_t)sizeof(double), ALIGNMENT);
 }
 
+static int64_t place_bytes(const struct diva_backend_config *config) {
+  return round_up(larger(config->tile_rows, 1) * (int64_t)sizeof(int64_t), ALIGNMENT);
+}
+
 static int64_t cpu_scratch_bytes(const struct diva_backend_config *config) {
-  return weighted_bytes(config) + lambda_weight_bytes(config) +
+  return weighted_bytes(config) + lambda_weight_bytes(config) + place_bytes(config) +
          config->threads * thread_scratch_bytes(config);
 }
 
@@ -66,6 +81,7 @@ static enum diva_backend_state cpu_probe(char *detail, size_t detail_size) {
 static void cpu_close(struct diva_backend *backend) {
   if (backend) {
     free(backend->weighted);
+    free(backend->places);
     free(backend->lambda_weights);
     free(backend->thread_scratch);
     free(backend);
@@ -89,10 +105,12 @@ static enum diva_status cpu_open(const struct diva_backend_config *config,
   backend->scratch_stride = padded_stride(widest(config));
   backend->thread_bytes = thread_scratch_bytes(config);
   backend->weighted = aligned_alloc(ALIGNMENT, (size_t)weighted_bytes(config));
+  backend->places = aligned_alloc(ALIGNMENT, (size_t)place_bytes(config));
   backend->lambda_weights = aligned_alloc(ALIGNMENT, (size_t)lambda_weight_bytes(config));
   backend->thread_scratch =
       aligned_alloc(ALIGNMENT, (size_t)(config->threads * backend->thread_bytes));
-  if (!backend->weighted || !backend->lambda_weights || !backend->thread_scratch) {
+  if (!backend->weighted || !backend->places || !backend->lambda_weights ||
+      !backend->thread_scratch) {
     cpu_close(backend);
     return diva_error_set(error, DIVA_ERROR_RESOURCE,
                           "out of memory for the CPU backend's scratch: %lld bytes",
@@ -119,14 +137,29 @@ static enum diva_status cpu_buffer_create(struct diva_backend *backend, int64_t 
   }
   buffer->data = data;
   buffer->bytes = bytes;
+  buffer->borrowed = false;
   *out = buffer;
+  return DIVA_OK;
+}
+
+static enum diva_status cpu_wrap(struct diva_backend *backend, const void *host, int64_t bytes,
+                                 struct diva_buffer **out, struct diva_error *error) {
+  (void)backend;
+  *out = malloc(sizeof **out);
+  if (!*out) {
+    return diva_error_set(error, DIVA_ERROR_RESOURCE, "out of memory for a buffer");
+  }
+  /* Operations only read what is wrapped; a view has no const to say so. */
+  memcpy(&(*out)->data, &host, sizeof host);
+  (*out)->bytes = bytes;
+  (*out)->borrowed = true;
   return DIVA_OK;
 }
 
 static void cpu_buffer_destroy(struct diva_backend *backend, struct diva_buffer *buffer) {
   (void)backend;
   if (buffer) {
-    free(buffer->data);
+    free(buffer->borrowed ? NULL : buffer->data);
     free(buffer);
   }
 }
@@ -205,6 +238,7 @@ const struct diva_backend_ops diva_cpu_ops = {
     .scratch_bytes = cpu_scratch_bytes,
     .buffer_create = cpu_buffer_create,
     .buffer_destroy = cpu_buffer_destroy,
+    .wrap = cpu_wrap,
     .upload = cpu_upload,
     .download = cpu_download,
     .zero = cpu_zero,

@@ -11,7 +11,14 @@
 
 #include <diva/error.h>
 
-enum { DIVA_BLAS_ROW_MAJOR = 101, DIVA_BLAS_PLAIN = 111, DIVA_BLAS_TRANSPOSED = 112 };
+enum {
+  DIVA_BLAS_ROW_MAJOR = 101,
+  DIVA_BLAS_PLAIN = 111,
+  DIVA_BLAS_TRANSPOSED = 112,
+  DIVA_BLAS_UPPER = 121,
+  DIVA_BLAS_DIAGONAL_STORED = 131,
+  DIVA_BLAS_RIGHT = 142
+};
 
 /** Fortran integers are 32-bit in the libraries loaded here. */
 typedef int32_t diva_blas_int;
@@ -23,6 +30,14 @@ struct diva_blas {
   void (*dgemm)(int order, int trans_a, int trans_b, int m, int n, int k, double alpha,
                 const double *a, int lda, const double *b, int ldb, double beta, double *c,
                 int ldc);
+  void (*ssyrk)(int order, int uplo, int trans, int n, int k, float alpha, const float *a, int lda,
+                float beta, float *c, int ldc);
+  void (*dsyrk)(int order, int uplo, int trans, int n, int k, double alpha, const double *a,
+                int lda, double beta, double *c, int ldc);
+  void (*strmm)(int order, int side, int uplo, int trans, int diagonal, int m, int n, float alpha,
+                const float *a, int lda, float *b, int ldb);
+  void (*dtrmm)(int order, int side, int uplo, int trans, int diagonal, int m, int n, double alpha,
+                const double *a, int lda, double *b, int ldb);
   void (*dpotrf)(const char *uplo, const diva_blas_int *n, double *a, const diva_blas_int *lda,
                  diva_blas_int *info, size_t uplo_length);
   void (*dpotrs)(const char *uplo, const diva_blas_int *n, const diva_blas_int *right_sides,

@@ -15,12 +15,16 @@
 /** Rows that one thread takes at a time; the piece of a tile that stays in its cache. */
 enum { DIVA_CPU_CHUNK_ROWS = 256 };
 
-/** Side of the largest square piece of a product that one thread computes at a time. */
-enum { DIVA_CPU_BLOCK = 512 };
+/**
+ * Into how many blocks a side of a square sum is cut: enough for every thread to have work, few
+ * enough to keep the products large. A fixed number where the bytes must not depend on the threads.
+ */
+int64_t diva_cpu_blocks_a_side(const struct diva_backend_config *config);
 
 struct diva_buffer {
   char *data;
   int64_t bytes;
+  bool borrowed; /**< data is the host's (wrap) and not freed */
 };
 
 struct diva_backend {
@@ -28,7 +32,8 @@ struct diva_backend {
   struct diva_backend_config config;
   int64_t element;        /**< bytes of an element of tile type */
   int64_t scratch_stride; /**< elements, of a scratch row as wide as a tile */
-  char *weighted;         /**< tile_rows x scratch_stride of tile type: diag(w) Z, or diag(w) Y */
+  char *weighted;         /**< tile_rows x scratch_stride of tile type: sqrt|w| Z, or diag(w) Y */
+  int64_t *places;        /**< tile_rows: where a row went in `weighted` */
   char *thread_scratch;   /**< threads x thread_bytes */
   int64_t thread_bytes;
   double *lambda_weights; /**< (outputs + 1) x columns: one lambda's W, and its shrinkage */
@@ -70,18 +75,6 @@ struct diva_cpu_product {
 /** Runs it in float64 or float32. Nothing is done where m, n are 0; k = 0 scales C. */
 void diva_cpu_multiply_block(const struct diva_backend *backend, bool double_values,
                              const struct diva_cpu_product *product);
-
-/** A block of an upper triangle: rows i0..i1, columns j0..j1. */
-struct diva_cpu_block {
-  int64_t i0, i1, j0, j1;
-};
-
-/**
- * Cuts the upper triangle of an n x n matrix into blocks: first rectangles above the diagonal,
- * which grow with the distance from it, so that nearly all work is in large products; last the
- * small squares on the diagonal, which reach below it. `blocks` may be NULL to count.
- */
-int64_t diva_cpu_cover_triangle(int64_t n, struct diva_cpu_block *blocks);
 
 /* The operations, by file. */
 

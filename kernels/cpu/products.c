@@ -4,9 +4,6 @@
 #include <omp.h>
 #include <string.h>
 
-/* Below this side a block on the diagonal is computed whole, lower triangle included. */
-enum { LEAF = 96 };
-
 void diva_cpu_multiply_block(const struct diva_backend *backend, bool double_values,
                              const struct diva_cpu_product *p) {
   const int trans_a = p->transpose_a ? DIVA_BLAS_TRANSPOSED : DIVA_BLAS_PLAIN;
@@ -24,47 +21,8 @@ void diva_cpu_multiply_block(const struct diva_backend *backend, bool double_val
   }
 }
 
-/* The middle of a..b, on a multiple of 16 so that blocks start on a cache line. */
-static int64_t middle(int64_t a, int64_t b) {
-  return a + (b - a) / 2 / 16 * 16;
-}
-
-static int64_t add_diagonal(int64_t a, int64_t b, struct diva_cpu_block *blocks, int64_t count) {
-  if (b - a <= LEAF) {
-    if (blocks) {
-      blocks[count] = (struct diva_cpu_block){a, b, a, b};
-    }
-    return count + 1;
-  }
-  const int64_t m = middle(a, b);
-  count = add_diagonal(a, m, blocks, count);
-  return add_diagonal(m, b, blocks, count);
-}
-
 static int64_t smaller(int64_t a, int64_t b) {
   return a < b ? a : b;
-}
-
-static int64_t add_rectangles(int64_t a, int64_t b, struct diva_cpu_block *blocks, int64_t count) {
-  if (b - a <= LEAF) {
-    return count;
-  }
-  const int64_t m = middle(a, b);
-  for (int64_t i = a; i < m; i += DIVA_CPU_BLOCK) {
-    for (int64_t j = m; j < b; j += DIVA_CPU_BLOCK) {
-      if (blocks) {
-        blocks[count] = (struct diva_cpu_block){i, smaller(i + DIVA_CPU_BLOCK, m), j,
-                                                smaller(j + DIVA_CPU_BLOCK, b)};
-      }
-      count++;
-    }
-  }
-  count = add_rectangles(a, m, blocks, count);
-  return add_rectangles(m, b, blocks, count);
-}
-
-int64_t diva_cpu_cover_triangle(int64_t n, struct diva_cpu_block *blocks) {
-  return n == 0 ? 0 : add_diagonal(0, n, blocks, add_rectangles(0, n, blocks, 0));
 }
 
 /* How many chunks of rows a matrix has, and how many rows the index-th holds. */
@@ -108,7 +66,8 @@ enum diva_status diva_cpu_multiply(struct diva_backend *backend, bool double_val
                                    struct diva_matrix b, struct diva_matrix c,
                                    struct diva_error *error) {
   (void)error;
-  const int64_t element = double_values ? (int64_t)sizeof(double) : (int64_t)sizeof(float);
+  const bool doubles = double_values || backend->config.double_tiles;
+  const int64_t element = doubles ? (int64_t)sizeof(double) : (int64_t)sizeof(float);
 #pragma omp parallel for schedule(dynamic) num_threads(backend->config.threads)
   for (int64_t i = 0; i < chunk_count(c.rows); i++) {
     const int64_t first = i * DIVA_CPU_CHUNK_ROWS;
@@ -128,33 +87,28 @@ enum diva_status diva_cpu_multiply(struct diva_backend *backend, bool double_val
         .c = diva_cpu_address(c, first, 0, element),
         .ldc = c.stride,
     };
-    diva_cpu_multiply_block(backend, double_values, &product);
+    diva_cpu_multiply_block(backend, doubles, &product);
   }
   return DIVA_OK;
 }
 
-/* T = Z U for a chunk of rows and an upper triangular U, skipping the blocks below the diagonal.
- * Diagonal blocks, last in the cover, go first and overwrite T; the rest add. */
+/* T = Z U for a chunk of rows and an upper triangular U. */
 static void multiply_upper(const struct diva_backend *backend, struct diva_matrix z, int64_t first,
-                           int64_t rows, struct diva_matrix upper, char *t, int64_t ldt,
-                           const struct diva_cpu_block *blocks, int64_t block_count) {
+                           int64_t rows, struct diva_matrix upper, char *t, int64_t ldt) {
   const int64_t element = backend->element;
-  for (int64_t b = block_count - 1; b >= 0; b--) {
-    const struct diva_cpu_block block = blocks[b];
-    const struct diva_cpu_product product = {
-        .m = rows,
-        .n = block.j1 - block.j0,
-        .k = block.i1 - block.i0,
-        .alpha = 1.0,
-        .a = diva_cpu_address(z, first, block.i0, element),
-        .lda = z.stride,
-        .b = diva_cpu_address(upper, block.i0, block.j0, element),
-        .ldb = upper.stride,
-        .beta = block.i0 == block.j0 ? 0.0 : 1.0,
-        .c = t + block.j0 * element,
-        .ldc = ldt,
-    };
-    diva_cpu_multiply_block(backend, backend->config.double_tiles, &product);
+  const void *factor = diva_cpu_address(upper, 0, 0, element);
+  for (int64_t i = 0; i < rows; i++) {
+    memcpy(t + i * ldt * element, diva_cpu_address(z, first + i, 0, element),
+           (size_t)(z.columns * element));
+  }
+  if (backend->config.double_tiles) {
+    backend->blas.dtrmm(DIVA_BLAS_ROW_MAJOR, DIVA_BLAS_RIGHT, DIVA_BLAS_UPPER, DIVA_BLAS_PLAIN,
+                        DIVA_BLAS_DIAGONAL_STORED, (int)rows, (int)z.columns, 1.0, factor,
+                        (int)upper.stride, (double *)(void *)t, (int)ldt);
+  } else {
+    backend->blas.strmm(DIVA_BLAS_ROW_MAJOR, DIVA_BLAS_RIGHT, DIVA_BLAS_UPPER, DIVA_BLAS_PLAIN,
+                        DIVA_BLAS_DIAGONAL_STORED, (int)rows, (int)z.columns, 1.0F, factor,
+                        (int)upper.stride, (float *)(void *)t, (int)ldt);
   }
 }
 
@@ -180,18 +134,9 @@ static double dot(bool double_values, const void *a, const void *b, int64_t n) {
   return double_values ? dot_double(a, b, n) : dot_float(a, b, n);
 }
 
-/* out_i = (z_i' U) . other_i, where other is z_i itself or the row z_i' U. */
-static enum diva_status row_forms(struct diva_backend *backend, struct diva_matrix z,
-                                  struct diva_matrix upper, bool squared, struct diva_vector out,
-                                  struct diva_error *error) {
-  enum { MOST_BLOCKS = 4096 };
-  struct diva_cpu_block blocks[MOST_BLOCKS];
-  const int64_t block_count = diva_cpu_cover_triangle(z.columns, NULL);
-  if (block_count > MOST_BLOCKS) {
-    return diva_error_set(error, DIVA_ERROR_RESOURCE, "%lld columns are too many for the backend",
-                          (long long)z.columns);
-  }
-  diva_cpu_cover_triangle(z.columns, blocks);
+/* out_i = (z_i' U) . other_i, where other is z_i itself or, squared, the row z_i' U. */
+static void row_forms(struct diva_backend *backend, struct diva_matrix z, struct diva_matrix upper,
+                      bool squared, struct diva_vector out) {
   const bool doubles = backend->config.double_tiles;
   const int64_t ldt = backend->scratch_stride;
   double *forms = diva_cpu_reals(out);
@@ -200,24 +145,27 @@ static enum diva_status row_forms(struct diva_backend *backend, struct diva_matr
     const int64_t first = i * DIVA_CPU_CHUNK_ROWS;
     const int64_t rows = chunk_length(z.rows, i);
     char *t = diva_cpu_thread_scratch(backend);
-    multiply_upper(backend, z, first, rows, upper, t, ldt, blocks, block_count);
+    multiply_upper(backend, z, first, rows, upper, t, ldt);
     for (int64_t row = 0; row < rows; row++) {
       const void *product = t + row * ldt * backend->element;
       const void *other = squared ? product : diva_cpu_address(z, first + row, 0, backend->element);
       forms[first + row] = dot(doubles, product, other, z.columns);
     }
   }
-  return DIVA_OK;
 }
 
 enum diva_status diva_cpu_row_leverage(struct diva_backend *backend, struct diva_matrix z,
                                        struct diva_matrix upper, struct diva_vector out,
                                        struct diva_error *error) {
-  return row_forms(backend, z, upper, true, out, error);
+  (void)error;
+  row_forms(backend, z, upper, true, out);
+  return DIVA_OK;
 }
 
 enum diva_status diva_cpu_row_quadform(struct diva_backend *backend, struct diva_matrix z,
                                        struct diva_matrix upper, struct diva_vector out,
                                        struct diva_error *error) {
-  return row_forms(backend, z, upper, false, out, error);
+  (void)error;
+  row_forms(backend, z, upper, false, out);
+  return DIVA_OK;
 }

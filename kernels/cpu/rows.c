@@ -114,7 +114,8 @@ static void loo_row(const struct diva_backend *backend, struct diva_matrix e,
     set_real(results->loss, i,
              entropy ? diva_cross_entropy_loss(row, target, softmax) : diva_squared_loss(row));
   }
-  if (results->gradient_dot_r.buffer) {
+  if (results->gradient_dot_r.buffer || results->adjoint.buffer ||
+      results->scaled_gradient.buffer) {
     const double importance = diva_cpu_reals(facts->importance)[i];
     const double gradient_dot_r = write_gradient(backend, row, target, entropy ? &softmax : NULL,
                                                  importance, results->scaled_gradient, i);
@@ -185,9 +186,9 @@ enum diva_status diva_cpu_derivative_rows(struct diva_backend *backend, struct d
       const double value = row_dot(backend, direct + i * m.rows * backend->element,
                                    diva_cpu_address(e, row, 0, backend->element), m.rows);
       derivative[row] =
-          pull ? diva_derivative(value, pull[row], form[row],
-                                 diva_one_minus_leverage(weight[row], form[row]), curvature[row])
-               : value;
+          diva_derivative(value, pull ? pull[row] : 0.0, pull ? form[row] : 0.0,
+                          pull ? diva_one_minus_leverage(weight[row], form[row]) : 1.0,
+                          curvature ? curvature[row] : 0.0);
     }
   }
   return DIVA_OK;

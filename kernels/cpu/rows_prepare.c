@@ -105,34 +105,57 @@ static int64_t find_non_finite_double(const double *values, int64_t n) {
   return -1;
 }
 
-static double inverse_norm(double sum_of_squares) {
-  return sum_of_squares > 0.0 ? 1.0 / sqrt(sum_of_squares) : 0.0;
-}
-
-static double inverse_norm_float(const float *values, int64_t n) {
+static double sum_of_squares_float(const float *values, int64_t n) {
   double sum = 0.0;
 #pragma omp simd reduction(+ : sum)
   for (int64_t j = 0; j < n; j++) {
     sum += (double)values[j] * (double)values[j];
   }
-  return inverse_norm(sum);
+  return sum;
 }
 
-static double inverse_norm_double(const double *values, int64_t n) {
+static double inverse_norm_float(const float *values, int64_t n) {
+  const double sum = sum_of_squares_float(values, n);
+  return sum > 0.0 ? 1.0 / sqrt(sum) : 0.0;
+}
+
+static double sum_of_squares_double(const double *values, int64_t n) {
   double sum = 0.0;
 #pragma omp simd reduction(+ : sum)
   for (int64_t j = 0; j < n; j++) {
     sum += values[j] * values[j];
   }
-  return inverse_norm(sum);
+  return sum;
+}
+
+/* Divides a row by its norm. Squares of extreme float64 values leave the range of the type: such
+ * rows, and only they, are first brought to values near 1 by a power of two. */
+static void normalise_row_double(double *z, int64_t n) {
+  double sum = sum_of_squares_double(z, n);
+  if (!(sum > 0x1p-900 && sum < 0x1p900)) {
+    double largest = 0.0;
+    for (int64_t j = 0; j < n; j++) {
+      largest = fmax(largest, fabs(z[j]));
+    }
+    int exponent = 0;
+    frexp(largest, &exponent);
+    for (int64_t j = 0; j < n; j++) {
+      z[j] = ldexp(z[j], -exponent);
+    }
+    sum = sum_of_squares_double(z, n);
+  }
+  const double scale = sum > 0.0 ? 1.0 / sqrt(sum) : 0.0;
+  for (int64_t j = 0; j < n; j++) {
+    z[j] *= scale;
+  }
 }
 
 /* z = (scale z - shift) * multiplier in float64 arithmetic, rounded once. */
 static void scale_row_float(float *z, int64_t n, double scale, const double *shift,
                             const double *multiplier) {
-  if (shift && multiplier) {
+  if (multiplier) {
     for (int64_t j = 0; j < n; j++) {
-      z[j] = (float)((scale * (double)z[j] - shift[j]) * multiplier[j]);
+      z[j] = (float)((scale * (double)z[j] - (shift ? shift[j] : 0.0)) * multiplier[j]);
     }
   } else if (shift) {
     for (int64_t j = 0; j < n; j++) {
@@ -145,10 +168,9 @@ static void scale_row_float(float *z, int64_t n, double scale, const double *shi
   }
 }
 
-static void scale_row_double(double *z, int64_t n, double scale, const double *shift,
-                             const double *multiplier) {
+static void scale_row_double(double *z, int64_t n, const double *shift, const double *multiplier) {
   for (int64_t j = 0; j < n; j++) {
-    z[j] = (scale * z[j] - (shift ? shift[j] : 0.0)) * (multiplier ? multiplier[j] : 1.0);
+    z[j] = (z[j] - (shift ? shift[j] : 0.0)) * (multiplier ? multiplier[j] : 1.0);
   }
 }
 
@@ -169,8 +191,10 @@ static int64_t prepare_row_double(const void *raw, const struct diva_preparation
                                   int64_t columns, double *to) {
   widen_to_double(raw, p->type, columns, to);
   const int64_t bad = find_non_finite_double(to, columns);
-  const double scale = p->unit_rows ? inverse_norm_double(to, columns) : 1.0;
-  scale_row_double(to, columns, scale, diva_cpu_reals(p->shift), diva_cpu_reals(p->multiplier));
+  if (p->unit_rows) {
+    normalise_row_double(to, columns);
+  }
+  scale_row_double(to, columns, diva_cpu_reals(p->shift), diva_cpu_reals(p->multiplier));
   if (p->constant_column) {
     to[columns] = 1.0;
   }

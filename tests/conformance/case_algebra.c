@@ -1,7 +1,6 @@
 /* Conformance of the algebra between the passes: products, triangles, Cholesky, eigenvectors. */
 #include "harness.h"
 
-#include <criterion/criterion.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,18 +52,16 @@ void case_multiply(struct conformance *self) {
 void case_triangles(struct conformance *self) {
   struct diva_error error;
   const int64_t n = self->shape.columns;
-  const struct guarded *whole =
-      conformance_changes(conformance_random(self, ELEMENT_REAL, n, n));
-  conformance_finish(
-      self, self->ops->symmetrize(self->backend, conformance_matrix(whole), &error), &error);
+  const struct guarded *whole = conformance_changes(conformance_random(self, ELEMENT_REAL, n, n));
+  conformance_finish(self, self->ops->symmetrize(self->backend, conformance_matrix(whole), &error),
+                     &error);
   for (int64_t i = 0; i < n * n; i++) {
     const int64_t row = i / n < i % n ? i / n : i % n;
     const int64_t column = i / n < i % n ? i % n : i / n;
     conformance_compare(self, whole->result[i], whole->values[row * n + column], 0.0L);
   }
   conformance_clear(self);
-  const struct guarded *folded =
-      conformance_changes(conformance_random(self, ELEMENT_REAL, n, n));
+  const struct guarded *folded = conformance_changes(conformance_random(self, ELEMENT_REAL, n, n));
   conformance_finish(
       self, self->ops->fold_symmetric(self->backend, conformance_matrix(folded), &error), &error);
   for (int64_t i = 0; i < n * n; i++) {
@@ -145,12 +142,11 @@ void case_cholesky(struct conformance *self) {
   struct diva_error error;
   const int64_t n = self->shape.columns;
   double *a = make_definite(self, n, true);
-  const struct guarded *r =
-      conformance_changes(conformance_input(self, ELEMENT_REAL, n, n, a));
+  const struct guarded *r = conformance_changes(conformance_input(self, ELEMENT_REAL, n, n, a));
   conformance_finish(self, self->ops->cholesky(self->backend, conformance_matrix(r), &error),
                      &error);
   for (int64_t i = 0; i < n * n; i++) {
-    cr_assert(i / n <= i % n || r->result[i] == 0.0, "the factor is not zero below its diagonal");
+    conformance_expect(self, i / n <= i % n || r->result[i] == 0.0, "not zero below", i);
   }
   compare_product(self, r->result, true, r->result, n, a, true);
   r = continue_with(self, r->result, n);
@@ -170,7 +166,7 @@ void case_cholesky(struct conformance *self) {
       &error);
   compare_product(self, factor, false, inverse->result, n, NULL, true);
   for (int64_t i = 0; i < n * n; i++) {
-    cr_assert(i / n <= i % n || inverse->result[i] == 0.0);
+    conformance_expect(self, i / n <= i % n || inverse->result[i] == 0.0, "not zero below", i);
   }
   free(factor);
   free(a);
@@ -186,11 +182,9 @@ static void expect_pivot(struct conformance *self, double *a, int64_t n, int64_t
       conformance_changes(conformance_input(self, ELEMENT_REAL, n, n, a));
   const enum diva_status status =
       self->ops->cholesky(self->backend, conformance_matrix(object), &error);
-  cr_expect(status == DIVA_ERROR_NUMERICAL && error.status == status,
-            "%s: pivot %lld of %lld is %g and Cholesky returns %d", self->ops->name,
-            (long long)at + 1, (long long)n, spoilt, status);
-  cr_expect(error.foreign_code == (int)at + 1, "%s: pivot %lld of %lld (%g) is called %d",
-            self->ops->name, (long long)at + 1, (long long)n, spoilt, error.foreign_code);
+  conformance_expect(self, status == DIVA_ERROR_NUMERICAL && error.status == status,
+                     "Cholesky passes a pivot that is not positive", at + 1);
+  conformance_expect(self, error.foreign_code == (int)at + 1, "another pivot is named", at + 1);
   a[at * n + at] = good;
   conformance_clear(self);
 }
@@ -228,7 +222,8 @@ void case_eigen(struct conformance *self) {
   const double *v = vectors->result;
   const double largest = values->result[n - 1];
   for (int64_t i = 0; i < n; i++) {
-    cr_assert(i == 0 || values->result[i] >= values->result[i - 1], "eigenvalues do not ascend");
+    conformance_expect(self, i == 0 || values->result[i] >= values->result[i - 1],
+                       "eigenvalues do not ascend", i);
     for (int64_t j = i; j < n; j++) {
       long double dot = 0.0L;
       long double sum = 0.0L;

@@ -27,8 +27,7 @@ static void expect_refusals(struct conformance *self, struct diva_buffer *buffer
               DIVA_ERROR_INTERNAL);
     cr_expect(self->ops->download(self->backend, buffer, offset, host, bytes, NULL) ==
               DIVA_ERROR_INTERNAL);
-    cr_expect(self->ops->zero(self->backend, buffer, offset, bytes, &error) ==
-              DIVA_ERROR_INTERNAL);
+    cr_expect(self->ops->zero(self->backend, buffer, offset, bytes, &error) == DIVA_ERROR_INTERNAL);
   }
 }
 

@@ -143,12 +143,11 @@ static void run_forms(struct conformance *self, bool squared) {
   const struct guarded *z = conformance_random(self, ELEMENT_TILE, shape.rows, shape.columns);
   const struct guarded *upper = make_upper(self, shape.columns);
   const struct guarded *out = conformance_output(self, ELEMENT_REAL, 1, shape.rows);
-  conformance_finish(
-      self,
-      (squared ? self->ops->row_leverage : self->ops->row_quadform)(
-          self->backend, conformance_matrix(z), conformance_matrix(upper), conformance_vector(out),
-          &error),
-      &error);
+  conformance_finish(self,
+                     (squared ? self->ops->row_leverage : self->ops->row_quadform)(
+                         self->backend, conformance_matrix(z), conformance_matrix(upper),
+                         conformance_vector(out), &error),
+                     &error);
   for (int64_t i = 0; i < shape.rows; i++) {
     compare_form(self, z->values + i * shape.columns, upper, squared, out->result[i]);
   }
@@ -225,10 +224,9 @@ void case_path_rows(struct conformance *self) {
   conformance_finish(
       self,
       self->ops->path_rows(self->backend, conformance_matrix(path.t), conformance_matrix(path.y),
-                           conformance_vector(path.eigenvalues),
-                           conformance_vector(path.penalised), conformance_matrix(path.cross),
-                           conformance_vector(path.weight), conformance_vector(path.lambdas),
-                           conformance_vector(path.sums), &error),
+                           conformance_vector(path.eigenvalues), conformance_vector(path.penalised),
+                           conformance_matrix(path.cross), conformance_vector(path.weight),
+                           conformance_vector(path.lambdas), conformance_vector(path.sums), &error),
       &error);
   for (int64_t l = 0; l < LAMBDAS; l++) {
     compare_path(self, &path, l);

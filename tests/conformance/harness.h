@@ -3,8 +3,8 @@
  * Running one operation of one backend on guarded device memory, and measuring what it computed.
  *
  * Every matrix lies in a buffer whose other bytes (before, after, and the padding of each row) are
- * all ones: NaN to whoever reads them, and missed at the end by whoever wrote them. Inputs must come
- * back unchanged to the last byte.
+ * all ones: NaN to whoever reads them, and missed at the end by whoever wrote them. Inputs must
+ * come back unchanged to the last byte.
  */
 #ifndef DIVA_TESTS_HARNESS_H
 #define DIVA_TESTS_HARNESS_H
@@ -91,6 +91,9 @@ void conformance_finish(struct conformance *self, enum diva_status status,
 /** Counts |got - want| / scale; a NaN on one side alone is infinitely wrong. */
 void conformance_compare(struct conformance *self, long double got, long double want,
                          long double scale);
+
+/** Fails the test where `held` is false; cheap where it is true, unlike a Criterion assertion. */
+void conformance_expect(const struct conformance *self, bool held, const char *what, int64_t at);
 
 /* The operations, by file. Each runs its cases at one shape. */
 

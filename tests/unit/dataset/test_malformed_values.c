@@ -56,8 +56,7 @@ Test(malformed_values, labels) {
   }
 }
 
-/* A stray label must not become memory: with 2 GiB of address space this opens, or fails cleanly.
- */
+/* A stray label must not become memory, nor wrap to a small one. */
 Test(malformed_values, absurd_labels_allocate_nothing) {
   char path[FIXTURE_PATH_SIZE];
   const uint64_t labels[ROWS] = {0, 1, UINT64_MAX, 0, 1, 0};

@@ -53,7 +53,9 @@ Test(prefetch, equals_direct_reading) {
       cr_assert_eq(diva_prefetch_next(prefetch, &tile, &error), DIVA_OK);
       cr_assert_eq(tile.first, next);
       cr_assert(tile.count == sizes[s] || tile.first + tile.count == ROWS);
-      compare_tile(other, &tile);
+      if (tile.count) {
+        compare_tile(other, &tile);
+      }
       next += tile.count;
     } while (tile.count);
     cr_expect_eq(next, ROWS);

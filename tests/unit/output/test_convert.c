@@ -326,6 +326,40 @@ Test(convert, bad_csv_names_line_and_column) {
   cr_expect_eq(folder_count(), 1);
 }
 
+/* An empty dataset of any shape costs nothing to claim. */
+static void claim(const char *path, int64_t rows, int64_t columns, bool chunked) {
+  const hsize_t shape[] = {(hsize_t)rows, (hsize_t)columns};
+  const hsize_t chunk[] = {4, 16};
+  hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+  hid_t space = H5Screate_simple(2, shape, NULL);
+  hid_t properties = H5Pcreate(H5P_DATASET_CREATE);
+  if (chunked) {
+    H5Pset_chunk(properties, 2, chunk);
+  }
+  hid_t dataset =
+      H5Dcreate2(file, "features", H5T_IEEE_F64LE, space, H5P_DEFAULT, properties, H5P_DEFAULT);
+  cr_assert_geq(dataset, 0);
+  H5Dclose(dataset);
+  H5Pclose(properties);
+  H5Sclose(space);
+  H5Fclose(file);
+}
+
+Test(convert, absurd_claims_of_hdf5_are_refused_at_once) {
+  const char *const targets[] = {"x.npy", "x.npz", "x.csv"};
+  claim("wide.h5", 4, 1 << 30, true);
+  claim("long.h5", (int64_t)1 << 47, 1, false);
+  claim("row.h5", 1, (int64_t)1 << 47, false);
+  for (size_t i = 0; i < sizeof targets / sizeof *targets; i++) {
+    refuse("wide.h5", targets[i], NULL, DIVA_ERROR_INPUT, "is spread over 67108864 chunks");
+    refuse("row.h5", targets[i], NULL, DIVA_ERROR_INPUT, "one row");
+    if (i < 2) {
+      refuse("long.h5", targets[i], NULL, DIVA_ERROR_RESOURCE, "the disk has");
+    }
+  }
+  cr_expect_eq(folder_count(), 3);
+}
+
 static bool stop(void *context, const char *phase, int64_t done, int64_t total) {
   (void)context;
   (void)phase;

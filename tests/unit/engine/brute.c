@@ -1,0 +1,402 @@
+/* Refits in complex long double: an imaginary step in one weight carries its exact derivative. */
+#include "brute.h"
+
+#include "tests/support/reference.h"
+
+#include <complex.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef long double complex number;
+
+/* So small that its square vanishes beside 1: no truncation, and nothing is subtracted. */
+static const long double STEP = 1e-40L;
+
+struct brute {
+  const struct brute_problem *problem;
+  int64_t width; /* columns, and 1 with an intercept */
+  int64_t training_rows;
+  long double *z, *held; /* scaled rows of the two sets, a constant 1 last */
+  number *alpha;
+  number *gram, *cross;      /* width x width with the ridge; width x outputs */
+  number *system, *solution; /* scratch: the same sizes */
+  number *scores;            /* outputs */
+};
+
+static double weight_of(const struct brute_problem *problem, int64_t i) {
+  if (problem->train.labels && problem->train.labels[i] < 0) {
+    return 0.0;
+  }
+  return problem->weights ? problem->weights[i] : 1.0;
+}
+
+static long double target_of(const struct brute_problem *problem, const struct brute_rows *rows,
+                             int64_t i, int64_t c) {
+  return rows->labels ? (rows->labels[i] == c ? 1.0L : 0.0L)
+                      : (long double)rows->targets[i * problem->outputs + c];
+}
+
+static long double base_of(const struct brute_problem *problem, const struct brute_rows *rows,
+                           int64_t i, int64_t c) {
+  return rows->base_outputs ? (long double)rows->base_outputs[i * problem->outputs + c] : 0.0L;
+}
+
+/* Mean and standard deviation of each column over the weighted training rows. */
+static void find_moments(const struct brute_problem *problem, long double *mean,
+                         long double *deviation) {
+  const int64_t d = problem->columns;
+  for (int64_t j = 0; j < d; j++) {
+    long double total = 0.0L;
+    long double sum = 0.0L;
+    long double squares = 0.0L;
+    for (int64_t i = 0; i < problem->train.rows; i++) {
+      total += weight_of(problem, i);
+      sum += weight_of(problem, i) * (long double)problem->train.features[i * d + j];
+    }
+    mean[j] = sum / total;
+    for (int64_t i = 0; i < problem->train.rows; i++) {
+      const long double centred = problem->train.features[i * d + j] - mean[j];
+      squares += weight_of(problem, i) * centred * centred;
+    }
+    deviation[j] = sqrtl(squares / total);
+  }
+}
+
+static long double *scale_rows(const struct brute *self, const struct brute_rows *rows) {
+  const struct brute_problem *problem = self->problem;
+  const int64_t d = problem->columns;
+  long double *z = reference_allocate(rows->rows * self->width, sizeof *z);
+  long double *mean = reference_allocate(2 * d, sizeof *mean);
+  find_moments(problem, mean, mean + d);
+  for (int64_t i = 0; i < rows->rows; i++) {
+    long double norm = 0.0L;
+    for (int64_t j = 0; j < d; j++) {
+      const long double x = rows->features[i * d + j];
+      norm += x * x;
+    }
+    for (int64_t j = 0; j < d; j++) {
+      long double x = rows->features[i * d + j];
+      if (problem->scale == DIVA_SCALE_L2) {
+        x = norm > 0.0L ? x / sqrtl(norm) : 0.0L;
+      } else if (problem->scale == DIVA_SCALE_STANDARDIZE) {
+        x = mean[d + j] > 0.0L ? (x - mean[j]) / mean[d + j] : 0.0L;
+      }
+      z[i * self->width + j] = x;
+    }
+    if (problem->intercept) {
+      z[i * self->width + d] = 1.0L;
+    }
+  }
+  free(mean);
+  return z;
+}
+
+/* Adds a row of the training set to the normal equations, `sign` times. */
+static void add_row(const struct brute *self, int64_t row, number sign, number *gram,
+                    number *cross) {
+  const int64_t p = self->width;
+  const int64_t k = self->problem->outputs;
+  const long double *z = self->z + row * p;
+  const number weight = sign * self->alpha[row];
+  for (int64_t i = 0; i < p; i++) {
+    for (int64_t j = 0; j < p; j++) {
+      gram[i * p + j] += weight * z[i] * z[j];
+    }
+    for (int64_t c = 0; c < k; c++) {
+      const long double y = target_of(self->problem, &self->problem->train, row, c) -
+                            base_of(self->problem, &self->problem->train, row, c);
+      cross[i * k + c] += weight * z[i] * y;
+    }
+  }
+}
+
+static void form_equations(const struct brute *self) {
+  const int64_t p = self->width;
+  memset(self->gram, 0, (size_t)(p * p) * sizeof *self->gram);
+  memset(self->cross, 0, (size_t)(p * self->problem->outputs) * sizeof *self->cross);
+  for (int64_t j = 0; j < self->problem->columns; j++) {
+    self->gram[j * p + j] = self->problem->lambda;
+  }
+  for (int64_t i = 0; i < self->problem->train.rows; i++) {
+    add_row(self, i, 1.0L, self->gram, self->cross);
+  }
+}
+
+static void swap_rows(number *a, number *b, int64_t n) {
+  for (int64_t j = 0; j < n; j++) {
+    const number kept = a[j];
+    a[j] = b[j];
+    b[j] = kept;
+  }
+}
+
+/* Gaussian elimination with partial pivoting: a x = b, x in place of b. */
+static void eliminate(number *a, int64_t p, number *b, int64_t k) {
+  for (int64_t step = 0; step < p; step++) {
+    int64_t pivot = step;
+    for (int64_t i = step + 1; i < p; i++) {
+      pivot = fabsl(creall(a[i * p + step])) > fabsl(creall(a[pivot * p + step])) ? i : pivot;
+    }
+    swap_rows(a + step * p, a + pivot * p, p);
+    swap_rows(b + step * k, b + pivot * k, k);
+    for (int64_t i = step + 1; i < p; i++) {
+      const number factor = a[i * p + step] / a[step * p + step];
+      for (int64_t j = step; j < p; j++) {
+        a[i * p + j] -= factor * a[step * p + j];
+      }
+      for (int64_t c = 0; c < k; c++) {
+        b[i * k + c] -= factor * b[step * k + c];
+      }
+    }
+  }
+  for (int64_t i = p - 1; i >= 0; i--) {
+    for (int64_t c = 0; c < k; c++) {
+      for (int64_t j = i + 1; j < p; j++) {
+        b[i * k + c] -= a[i * p + j] * b[j * k + c];
+      }
+      b[i * k + c] /= a[i * p + i];
+    }
+  }
+}
+
+/* W of the model without row `left_out` (-1: with all) into `solution`. */
+static void refit(const struct brute *self, int64_t left_out) {
+  const int64_t p = self->width;
+  memcpy(self->system, self->gram, (size_t)(p * p) * sizeof *self->gram);
+  memcpy(self->solution, self->cross, (size_t)(p * self->problem->outputs) * sizeof *self->cross);
+  if (left_out >= 0) {
+    add_row(self, left_out, -1.0L, self->system, self->solution);
+  }
+  eliminate(self->system, p, self->solution, self->problem->outputs);
+}
+
+static void predict(const struct brute *self, const struct brute_rows *rows, const long double *z,
+                    int64_t row) {
+  const int64_t k = self->problem->outputs;
+  for (int64_t c = 0; c < k; c++) {
+    self->scores[c] = base_of(self->problem, rows, row, c);
+    for (int64_t j = 0; j < self->width; j++) {
+      self->scores[c] += self->solution[j * k + c] * z[row * self->width + j];
+    }
+  }
+}
+
+/* log sum_c exp(t F_c). */
+static number log_sum(const struct brute *self) {
+  const long double t = self->problem->temperature;
+  long double largest = -(long double)INFINITY;
+  number sum = 0.0L;
+  for (int64_t c = 0; c < self->problem->outputs; c++) {
+    largest = fmaxl(largest, t * creall(self->scores[c]));
+  }
+  for (int64_t c = 0; c < self->problem->outputs; c++) {
+    sum += cexpl(t * self->scores[c] - largest);
+  }
+  return clogl(sum) + largest;
+}
+
+static number loss_of(const struct brute *self, const struct brute_rows *rows, int64_t row) {
+  const struct brute_problem *problem = self->problem;
+  const bool entropy = problem->loss == DIVA_LOSS_CROSS_ENTROPY;
+  const number logarithm = entropy ? log_sum(self) : 0.0L;
+  number loss = 0.0L;
+  for (int64_t c = 0; c < problem->outputs; c++) {
+    const long double y = target_of(problem, rows, row, c);
+    const number f = self->scores[c];
+    loss += entropy ? y * (logarithm - problem->temperature * f) : (f - y) * (f - y);
+  }
+  return loss;
+}
+
+static int32_t best_class(const struct brute *self) {
+  int32_t best = 0;
+  for (int32_t c = 1; c < (int32_t)self->problem->outputs; c++) {
+    best = creall(self->scores[c]) > creall(self->scores[best]) ? c : best;
+  }
+  return best;
+}
+
+/* The columns of one row from its scores. */
+static void describe_row(const struct brute *self, int64_t i, struct brute_answer *answer) {
+  const struct brute_problem *problem = self->problem;
+  const int32_t label = problem->train.labels ? problem->train.labels[i] : -1;
+  long double other = -(long double)INFINITY;
+  for (int64_t c = 0; c < problem->outputs; c++) {
+    answer->scores[i * problem->outputs + c] = (double)creall(self->scores[c]);
+    other = c != label ? fmaxl(other, creall(self->scores[c])) : other;
+  }
+  answer->suggested_label[i] = problem->train.labels ? best_class(self) : -1;
+  answer->loo_loss[i] = answer->loo_margin[i] = answer->label_quality[i] = (double)NAN;
+  if (label >= 0 || !problem->train.labels) {
+    answer->loo_loss[i] = (double)creall(loss_of(self, &problem->train, i));
+  }
+  if (label >= 0) {
+    const long double given = creall(self->scores[label]);
+    answer->loo_margin[i] = (double)(other - given);
+    answer->label_quality[i] = (double)expl(problem->temperature * given - creall(log_sum(self)));
+  }
+}
+
+/* alpha z' A^-1 z, by a solve. */
+static double leverage_of(const struct brute *self, int64_t row) {
+  const int64_t p = self->width;
+  const long double *z = self->z + row * p;
+  number *x = reference_allocate(p, sizeof *x);
+  long double sum = 0.0L;
+  memcpy(self->system, self->gram, (size_t)(p * p) * sizeof *self->gram);
+  for (int64_t j = 0; j < p; j++) {
+    x[j] = z[j];
+  }
+  eliminate(self->system, p, x, 1);
+  for (int64_t j = 0; j < p; j++) {
+    sum += z[j] * creall(x[j]);
+  }
+  free(x);
+  return (double)(sum * creall(self->alpha[row]));
+}
+
+/* Mean LOO loss over the training rows, or mean loss over the labelled validation rows. */
+static number objective(const struct brute *self) {
+  const struct brute_problem *problem = self->problem;
+  const struct brute_rows *held = &problem->validation;
+  number sum = 0.0L;
+  int64_t count = 0;
+  form_equations(self);
+  if (held->rows > 0) {
+    refit(self, -1);
+    for (int64_t v = 0; v < held->rows; v++) {
+      if (!held->labels || held->labels[v] >= 0) {
+        predict(self, held, self->held, v);
+        sum += loss_of(self, held, v);
+        count++;
+      }
+    }
+    return sum / (long double)count;
+  }
+  for (int64_t i = 0; i < problem->train.rows; i++) {
+    if (weight_of(problem, i) > 0.0) {
+      refit(self, i);
+      predict(self, &problem->train, self->z, i);
+      sum += loss_of(self, &problem->train, i);
+    }
+  }
+  return sum / (long double)self->training_rows;
+}
+
+static void open_brute(struct brute *self, const struct brute_problem *problem) {
+  const int64_t k = problem->outputs;
+  *self =
+      (struct brute){.problem = problem, .width = problem->columns + (problem->intercept ? 1 : 0)};
+  const int64_t p = self->width;
+  self->z = scale_rows(self, &problem->train);
+  self->held = scale_rows(self, &problem->validation);
+  self->alpha = reference_allocate(problem->train.rows, sizeof *self->alpha);
+  self->gram = reference_allocate(p * p, sizeof *self->gram);
+  self->system = reference_allocate(p * p, sizeof *self->system);
+  self->cross = reference_allocate(p * k, sizeof *self->cross);
+  self->solution = reference_allocate(p * k, sizeof *self->solution);
+  self->scores = reference_allocate(k, sizeof *self->scores);
+  for (int64_t i = 0; i < problem->train.rows; i++) {
+    self->alpha[i] = weight_of(problem, i);
+    self->training_rows += weight_of(problem, i) > 0.0;
+  }
+}
+
+static void close_brute(struct brute *self) {
+  free(self->z);
+  free(self->held);
+  free(self->alpha);
+  free(self->gram);
+  free(self->system);
+  free(self->cross);
+  free(self->solution);
+  free(self->scores);
+}
+
+static void create_answer(const struct brute_problem *problem, struct brute_answer *answer) {
+  const int64_t n = problem->train.rows;
+  *answer = (struct brute_answer){
+      .leverage = reference_allocate(n, sizeof(double)),
+      .loo_loss = reference_allocate(n, sizeof(double)),
+      .loo_margin = reference_allocate(n, sizeof(double)),
+      .label_quality = reference_allocate(n, sizeof(double)),
+      .derivative = reference_allocate(n, sizeof(double)),
+      .scores = reference_allocate(n * problem->outputs, sizeof(double)),
+      .suggested_label = reference_allocate(n, sizeof(int32_t)),
+  };
+}
+
+static void score_validation(const struct brute *self, struct brute_answer *answer) {
+  const struct brute_rows *held = &self->problem->validation;
+  int64_t wrong = 0;
+  int64_t count = 0;
+  refit(self, -1);
+  for (int64_t v = 0; v < held->rows; v++) {
+    predict(self, held, self->held, v);
+    if (held->labels && held->labels[v] >= 0) {
+      wrong += best_class(self) != held->labels[v];
+      count++;
+    }
+  }
+  answer->validation_error = held->labels ? (double)wrong / (double)count : (double)NAN;
+  answer->validation_mean = (double)creall(objective(self));
+}
+
+static void differentiate(const struct brute *self, int64_t wanted, struct brute_answer *answer) {
+  const int64_t n = self->problem->train.rows;
+  const int64_t stride = wanted < 0 || wanted >= n ? 1 : n / wanted;
+  for (int64_t j = 0; j < n; j++) {
+    const bool unlabelled = self->problem->train.labels && self->problem->train.labels[j] < 0;
+    answer->derivative[j] = (double)NAN;
+    if (j % stride != 0 || unlabelled) {
+      continue;
+    }
+    const number weight = self->alpha[j];
+    self->alpha[j] = weight + STEP * (number)I;
+    answer->derivative[j] = (double)(cimagl(objective(self)) / STEP);
+    self->alpha[j] = weight;
+  }
+}
+
+void brute_solve(const struct brute_problem *problem, int64_t derivatives,
+                 struct brute_answer *answer) {
+  struct brute self;
+  open_brute(&self, problem);
+  create_answer(problem, answer);
+  form_equations(&self);
+  for (int64_t i = 0; i < problem->train.rows; i++) {
+    const bool trained = weight_of(problem, i) > 0.0;
+    answer->leverage[i] = leverage_of(&self, i);
+    refit(&self, trained ? i : -1);
+    predict(&self, &problem->train, self.z, i);
+    describe_row(&self, i, answer);
+    answer->loo_mean += trained ? answer->loo_loss[i] / (double)self.training_rows : 0.0;
+  }
+  if (problem->validation.rows > 0) {
+    score_validation(&self, answer);
+  }
+  if (derivatives != 0) {
+    differentiate(&self, derivatives, answer);
+  }
+  close_brute(&self);
+}
+
+void brute_free(struct brute_answer *answer) {
+  free(answer->leverage);
+  free(answer->loo_loss);
+  free(answer->loo_margin);
+  free(answer->label_quality);
+  free(answer->derivative);
+  free(answer->scores);
+  free(answer->suggested_label);
+  *answer = (struct brute_answer){0};
+}
+
+void brute_rows_free(struct brute_rows *rows) {
+  free(rows->features);
+  free(rows->labels);
+  free(rows->targets);
+  free(rows->base_outputs);
+  *rows = (struct brute_rows){0};
+}
