@@ -1,3 +1,5 @@
+/* Errors, allocation, progress and the clock: what every room of the host leans on. */
+#define _POSIX_C_SOURCE 200809L
 #include "core.h"
 
 #include <stdarg.h>

@@ -136,6 +136,7 @@ void diva_dataset_close(struct diva_dataset *dataset) {
   }
   free(dataset->labels);
   free(dataset->weights);
+  free(dataset->digests);
   diva_string_table_free(&dataset->ids);
   diva_string_table_free(&dataset->class_names);
   diva_path_list_free(&dataset->paths);

@@ -28,7 +28,8 @@ struct diva_dataset {
   double *weights;                  /**< NULL: none */
   struct diva_string_table ids;     /**< empty: none */
   struct diva_string_table class_names;
-  struct diva_path_list paths; /**< one a shard; empty in memory */
+  struct diva_path_list paths;       /**< one a shard; empty in memory */
+  char (*digests)[DIVA_SHA256_SIZE]; /**< SHA-256 of each file once asked for, else ""; owned */
   const struct diva_reader_ops *ops;
   void *reader; /**< owned */
 };

@@ -231,6 +231,10 @@ enum diva_status diva_dataset_open(const char *const *paths, int64_t path_count,
     status = diva_path_list_expand(&dataset->paths, paths, path_count, error);
   }
   if (!status) {
+    status = diva_allocate(dataset->paths.count, (int64_t)sizeof *dataset->digests, "digests",
+                           (void **)&dataset->digests, error);
+  }
+  if (!status) {
     status = make_shards(dataset, options, error);
   }
   if (!status) {

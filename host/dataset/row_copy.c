@@ -287,8 +287,11 @@ enum diva_status diva_row_copy_fill(struct diva_row_copy *copy,
   for (int64_t first = 0; !status && filling.row_bytes && first < copy->row_count;
        first += filling.block_rows) {
     int64_t left = copy->row_count - first;
-    status =
-        fill_block(&filling, first, left < filling.block_rows ? left : filling.block_rows, error);
+    status = diva_progress_report(copy->progress, dataset->path, first, copy->row_count, error);
+    if (!status) {
+      status =
+          fill_block(&filling, first, left < filling.block_rows ? left : filling.block_rows, error);
+    }
   }
   finish(&filling);
   return status;

@@ -39,11 +39,12 @@ struct diva_row_copy {
   int64_t row_count;
   const int32_t *labels;
   const double *weights;
-  const char *path;           /**< of the new file, for messages */
-  hid_t out;                  /**< the new file */
-  struct diva_h5_fault fault; /**< the write to it that failed, if one did */
-  hid_t link_creation;        /**< makes the groups of a path; owned by the caller */
-  bool weights_placed;        /**< the file had weights, and they were replaced */
+  const char *path;                     /**< of the new file, for messages */
+  const struct diva_progress *progress; /**< NULL: none */
+  hid_t out;                            /**< the new file */
+  struct diva_h5_fault fault;           /**< the write to it that failed, if one did */
+  hid_t link_creation;                  /**< makes the groups of a path; owned by the caller */
+  bool weights_placed;                  /**< the file had weights, and they were replaced */
   struct diva_row_dataset *datasets;
   int64_t dataset_count, dataset_size;
   struct diva_copied_object *copied;

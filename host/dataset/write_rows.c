@@ -116,13 +116,15 @@ static enum diva_status write_file(struct diva_row_copy *copy, const char *where
 enum diva_status diva_dataset_write_rows(struct diva_dataset *dataset, const int64_t *rows,
                                          int64_t row_count, const int32_t *labels,
                                          const double *weights, const char *path,
+                                         const struct diva_progress *progress,
                                          struct diva_error *error) {
   struct diva_row_copy copy = {.shards = diva_dataset_shards(dataset),
                                .rows = rows,
                                .row_count = row_count,
                                .labels = labels,
                                .weights = weights,
-                               .path = path};
+                               .path = path,
+                               .progress = progress};
   struct diva_atomic_file file = {0};
   const char *where = NULL;
   if (!copy.shards) {

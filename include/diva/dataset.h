@@ -9,6 +9,7 @@
 #define DIVA_DATASET_H
 
 #include <diva/error.h>
+#include <diva/progress.h>
 
 DIVA_BEGIN_DECLARATIONS
 
@@ -143,7 +144,8 @@ DIVA_API enum diva_status diva_dataset_read_base_outputs(struct diva_dataset *da
                                                          int64_t first, int64_t count, double *out,
                                                          struct diva_error *error);
 
-/** SHA-256 of a file of the dataset as 64 hex digits and a terminator. Reads the file once. */
+/** SHA-256 of a file of the dataset as 64 hex digits and a terminator. The first call for a file
+ * reads it; later ones remember. */
 enum { DIVA_SHA256_SIZE = 65 };
 DIVA_API enum diva_status diva_dataset_sha256(const struct diva_dataset *dataset, int64_t file,
                                               char out[DIVA_SHA256_SIZE], struct diva_error *error);
@@ -153,11 +155,13 @@ DIVA_API enum diva_status diva_dataset_sha256(const struct diva_dataset *dataset
  * whose first dimension is n is cut to these rows, all else (attributes, groups, other datasets) is
  * copied. `labels`, if not NULL, replaces the labels (length of the whole dataset); `weights`
  * likewise is written as /weights. The file appears under its name only when complete.
+ * @param progress  nullable; called between blocks
  * @return DIVA_ERROR_USAGE for a dataset in memory, or if `path` is one of the inputs
  */
 DIVA_API enum diva_status diva_dataset_write_rows(struct diva_dataset *dataset, const int64_t *rows,
                                                   int64_t row_count, const int32_t *labels,
                                                   const double *weights, const char *path,
+                                                  const struct diva_progress *progress,
                                                   struct diva_error *error);
 
 DIVA_END_DECLARATIONS

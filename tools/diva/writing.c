@@ -81,6 +81,7 @@ static enum diva_status stage_dataset(struct cli_session *session, const struct 
                                       const char *provenance, struct cli_staged staged[2],
                                       struct diva_error *error) {
   const char *path = session->request->settings->write_dataset;
+  const struct diva_progress progress = cli_meter_progress(&session->meter);
   enum diva_status status = cli_staged_name(&staged[0], path, "", error);
   if (!status) {
     status = cli_staged_name(&staged[1], path, CLI_PROVENANCE_SUFFIX, error);
@@ -88,7 +89,7 @@ static enum diva_status stage_dataset(struct cli_session *session, const struct 
   if (!status) {
     status = diva_dataset_write_rows(session->dataset, result->decision->kept,
                                      result->decision->kept_rows, NULL, NULL, staged[0].temporary,
-                                     error);
+                                     &progress, error);
     if (status) {
       cli_staged_rename_error(&staged[0], error);
     }

@@ -53,9 +53,9 @@ Test(memory, labels_ids_names_weights) {
   cr_assert_eq(diva_dataset_read_base_outputs(dataset, 0, 1, outputs, &error), DIVA_OK);
   cr_expect_float_eq(outputs[2], 2, 0);
   cr_expect_null(diva_dataset_path(dataset, 0));
-  cr_expect_eq(
-      diva_dataset_write_rows(dataset, (const int64_t[]){0}, 1, NULL, NULL, "/tmp/x.h5", &error),
-      DIVA_ERROR_USAGE);
+  cr_expect_eq(diva_dataset_write_rows(dataset, (const int64_t[]){0}, 1, NULL, NULL, "/tmp/x.h5",
+                                       NULL, &error),
+               DIVA_ERROR_USAGE);
   diva_dataset_close(dataset);
   diva_dataset_close(NULL);
 }

@@ -96,7 +96,7 @@ static void write_rows(const char *from, const int64_t *rows, int64_t count, con
   struct diva_error error;
   struct diva_dataset *dataset = fixture_open(from, NULL);
   enum diva_status status =
-      diva_dataset_write_rows(dataset, rows, count, labels, weights, to, &error);
+      diva_dataset_write_rows(dataset, rows, count, labels, weights, to, NULL, &error);
   cr_assert_eq(status, DIVA_OK, "%s", error.message);
   diva_dataset_close(dataset);
 }
@@ -334,10 +334,10 @@ Test(write_rows, from_shards) {
   }
   const char *const arguments[] = {paths[0], paths[1]};
   cr_assert_eq(diva_dataset_open(arguments, 2, NULL, &dataset, &error), DIVA_OK);
-  cr_expect_eq(diva_dataset_write_rows(dataset, rows, 4, NULL, NULL, paths[1], &error),
+  cr_expect_eq(diva_dataset_write_rows(dataset, rows, 4, NULL, NULL, paths[1], NULL, &error),
                DIVA_ERROR_USAGE);
-  cr_assert_eq(diva_dataset_write_rows(dataset, rows, 4, NULL, NULL, to, &error), DIVA_OK, "%s",
-               error.message);
+  cr_assert_eq(diva_dataset_write_rows(dataset, rows, 4, NULL, NULL, to, NULL, &error), DIVA_OK,
+               "%s", error.message);
   diva_dataset_close(dataset);
   dataset = fixture_open(to, NULL);
   for (int i = 0; i < 4; i++) {
@@ -355,8 +355,8 @@ static void expect_failure(struct diva_dataset *dataset, const char *to, enum di
   for (int i = 0; i < ROWS; i++) {
     rows[i] = i;
   }
-  cr_expect_eq(diva_dataset_write_rows(dataset, rows, ROWS, NULL, NULL, to, &error), status, "%s",
-               error.message);
+  cr_expect_eq(diva_dataset_write_rows(dataset, rows, ROWS, NULL, NULL, to, NULL, &error), status,
+               "%s", error.message);
   cr_expect(strstr(error.message, needle), "%s", error.message);
   cr_expect_eq(fixture_file_count(), files);
 }
@@ -373,9 +373,11 @@ Test(write_rows, failures_leave_nothing) {
   struct diva_dataset *dataset = fixture_open(from, NULL);
   expect_failure(dataset, nowhere, DIVA_ERROR_RESOURCE, "no/folder", 1);
   expect_failure(dataset, from, DIVA_ERROR_USAGE, "is one of the files being read", 1);
-  cr_expect_eq(diva_dataset_write_rows(dataset, (const int64_t[]){ROWS}, 1, NULL, NULL, to, &error),
+  cr_expect_eq(
+      diva_dataset_write_rows(dataset, (const int64_t[]){ROWS}, 1, NULL, NULL, to, NULL, &error),
+      DIVA_ERROR_USAGE);
+  cr_expect_eq(diva_dataset_write_rows(dataset, NULL, 0, NULL, NULL, to, NULL, &error),
                DIVA_ERROR_USAGE);
-  cr_expect_eq(diva_dataset_write_rows(dataset, NULL, 0, NULL, NULL, to, &error), DIVA_ERROR_USAGE);
   signal(SIGXFSZ, SIG_IGN);
   struct rlimit before;
   getrlimit(RLIMIT_FSIZE, &before);

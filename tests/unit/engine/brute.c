@@ -13,13 +13,20 @@ typedef long double complex number;
 /* So small that its square vanishes beside 1: no truncation, and nothing is subtracted. */
 static const long double STEP = 1e-40L;
 
+/*
+ * Two forms of the same refit, so that neither loses digits. Columns: (Z' A Z + lambda I) w = Z' A
+ * y for the weights of the columns. Rows, where there are fewer: the model is sum_i c_i z_i' z + b
+ * with lambda c_i = alpha_i (y_i - F_i) and, for b, sum_i c_i = 0. Either way predictions are
+ * linear in the unknowns; `basis` holds what multiplies them.
+ */
 struct brute {
   const struct brute_problem *problem;
-  int64_t width; /* columns, and 1 with an intercept */
+  bool by_rows;
+  int64_t width; /* unknowns: columns or rows, and 1 with an intercept */
   int64_t training_rows;
-  long double *z, *held; /* scaled rows of the two sets, a constant 1 last */
+  long double *basis, *held; /* of the two sets, rows x width, the constant 1 last */
   number *alpha;
-  number *gram, *cross;      /* width x width with the ridge; width x outputs */
+  number *matrix, *right;    /* of the equations: width x width; width x outputs */
   number *system, *solution; /* scratch: the same sizes */
   number *scores;            /* outputs */
 };
@@ -63,10 +70,10 @@ static void find_moments(const struct brute_problem *problem, long double *mean,
   }
 }
 
-static long double *scale_rows(const struct brute *self, const struct brute_rows *rows) {
-  const struct brute_problem *problem = self->problem;
+/* Features as the model sees them, rows x columns. */
+static long double *scale_rows(const struct brute_problem *problem, const struct brute_rows *rows) {
   const int64_t d = problem->columns;
-  long double *z = reference_allocate(rows->rows * self->width, sizeof *z);
+  long double *z = reference_allocate(rows->rows * d, sizeof *z);
   long double *mean = reference_allocate(2 * d, sizeof *mean);
   find_moments(problem, mean, mean + d);
   for (int64_t i = 0; i < rows->rows; i++) {
@@ -82,44 +89,80 @@ static long double *scale_rows(const struct brute *self, const struct brute_rows
       } else if (problem->scale == DIVA_SCALE_STANDARDIZE) {
         x = mean[d + j] > 0.0L ? (x - mean[j]) / mean[d + j] : 0.0L;
       }
-      z[i * self->width + j] = x;
-    }
-    if (problem->intercept) {
-      z[i * self->width + d] = 1.0L;
+      z[i * d + j] = x;
     }
   }
   free(mean);
   return z;
 }
 
-/* Adds a row of the training set to the normal equations, `sign` times. */
-static void add_row(const struct brute *self, int64_t row, number sign, number *gram,
-                    number *cross) {
+/* What multiplies the unknowns in the prediction of each row: its features, or its products with
+ * the training rows. */
+static long double *make_basis(const struct brute *self, const struct brute_rows *rows) {
+  const struct brute_problem *problem = self->problem;
+  const int64_t d = problem->columns;
+  const int64_t unknowns = self->by_rows ? problem->train.rows : d;
+  long double *z = scale_rows(problem, rows);
+  long double *train = scale_rows(problem, &problem->train);
+  long double *basis = reference_allocate(rows->rows * self->width, sizeof *basis);
+  for (int64_t i = 0; i < rows->rows; i++) {
+    long double *row = basis + i * self->width;
+    for (int64_t u = 0; u < unknowns; u++) {
+      row[u] = self->by_rows ? 0.0L : z[i * d + u];
+      for (int64_t j = 0; j < d && self->by_rows; j++) {
+        row[u] += z[i * d + j] * train[u * d + j];
+      }
+    }
+    if (problem->intercept) {
+      row[unknowns] = 1.0L;
+    }
+  }
+  free(z);
+  free(train);
+  return basis;
+}
+
+/* Adds what a row of the training set says to one equation. */
+static void add_to_equation(const struct brute *self, int64_t row, number factor, int64_t equation,
+                            number *matrix, number *right) {
   const int64_t p = self->width;
   const int64_t k = self->problem->outputs;
-  const long double *z = self->z + row * p;
+  for (int64_t j = 0; j < p; j++) {
+    matrix[equation * p + j] += factor * self->basis[row * p + j];
+  }
+  for (int64_t c = 0; c < k; c++) {
+    const long double y = target_of(self->problem, &self->problem->train, row, c) -
+                          base_of(self->problem, &self->problem->train, row, c);
+    right[equation * k + c] += factor * y;
+  }
+}
+
+/* Adds a row to the equations, or with sign -1 takes it out. */
+static void add_row(const struct brute *self, int64_t row, long double sign, number *matrix,
+                    number *right) {
   const number weight = sign * self->alpha[row];
-  for (int64_t i = 0; i < p; i++) {
-    for (int64_t j = 0; j < p; j++) {
-      gram[i * p + j] += weight * z[i] * z[j];
-    }
-    for (int64_t c = 0; c < k; c++) {
-      const long double y = target_of(self->problem, &self->problem->train, row, c) -
-                            base_of(self->problem, &self->problem->train, row, c);
-      cross[i * k + c] += weight * z[i] * y;
-    }
+  if (self->by_rows) {
+    add_to_equation(self, row, weight, row, matrix, right);
+    return;
+  }
+  for (int64_t i = 0; i < self->width; i++) {
+    add_to_equation(self, row, weight * self->basis[row * self->width + i], i, matrix, right);
   }
 }
 
 static void form_equations(const struct brute *self) {
   const int64_t p = self->width;
-  memset(self->gram, 0, (size_t)(p * p) * sizeof *self->gram);
-  memset(self->cross, 0, (size_t)(p * self->problem->outputs) * sizeof *self->cross);
-  for (int64_t j = 0; j < self->problem->columns; j++) {
-    self->gram[j * p + j] = self->problem->lambda;
+  const int64_t unknowns = p - (self->problem->intercept ? 1 : 0);
+  memset(self->matrix, 0, (size_t)(p * p) * sizeof *self->matrix);
+  memset(self->right, 0, (size_t)(p * self->problem->outputs) * sizeof *self->right);
+  for (int64_t j = 0; j < unknowns; j++) {
+    self->matrix[j * p + j] = self->problem->lambda;
+    if (self->by_rows && self->problem->intercept) {
+      self->matrix[unknowns * p + j] = 1.0L;
+    }
   }
   for (int64_t i = 0; i < self->problem->train.rows; i++) {
-    add_row(self, i, 1.0L, self->gram, self->cross);
+    add_row(self, i, 1.0L, self->matrix, self->right);
   }
 }
 
@@ -163,21 +206,21 @@ static void eliminate(number *a, int64_t p, number *b, int64_t k) {
 /* W of the model without row `left_out` (-1: with all) into `solution`. */
 static void refit(const struct brute *self, int64_t left_out) {
   const int64_t p = self->width;
-  memcpy(self->system, self->gram, (size_t)(p * p) * sizeof *self->gram);
-  memcpy(self->solution, self->cross, (size_t)(p * self->problem->outputs) * sizeof *self->cross);
+  memcpy(self->system, self->matrix, (size_t)(p * p) * sizeof *self->matrix);
+  memcpy(self->solution, self->right, (size_t)(p * self->problem->outputs) * sizeof *self->right);
   if (left_out >= 0) {
     add_row(self, left_out, -1.0L, self->system, self->solution);
   }
   eliminate(self->system, p, self->solution, self->problem->outputs);
 }
 
-static void predict(const struct brute *self, const struct brute_rows *rows, const long double *z,
-                    int64_t row) {
+static void predict(const struct brute *self, const struct brute_rows *rows,
+                    const long double *basis, int64_t row) {
   const int64_t k = self->problem->outputs;
   for (int64_t c = 0; c < k; c++) {
     self->scores[c] = base_of(self->problem, rows, row, c);
     for (int64_t j = 0; j < self->width; j++) {
-      self->scores[c] += self->solution[j * k + c] * z[row * self->width + j];
+      self->scores[c] += self->solution[j * k + c] * basis[row * self->width + j];
     }
   }
 }
@@ -238,22 +281,22 @@ static void describe_row(const struct brute *self, int64_t i, struct brute_answe
   }
 }
 
-/* alpha z' A^-1 z, by a solve. */
+/* How far a row's prediction follows its own target: alpha z' A^-1 z, by a solve. */
 static double leverage_of(const struct brute *self, int64_t row) {
   const int64_t p = self->width;
-  const long double *z = self->z + row * p;
+  const long double *basis = self->basis + row * p;
   number *x = reference_allocate(p, sizeof *x);
   long double sum = 0.0L;
-  memcpy(self->system, self->gram, (size_t)(p * p) * sizeof *self->gram);
+  memcpy(self->system, self->matrix, (size_t)(p * p) * sizeof *self->matrix);
   for (int64_t j = 0; j < p; j++) {
-    x[j] = z[j];
+    x[j] = self->by_rows ? (j == row ? self->alpha[row] : 0.0L) : self->alpha[row] * basis[j];
   }
   eliminate(self->system, p, x, 1);
   for (int64_t j = 0; j < p; j++) {
-    sum += z[j] * creall(x[j]);
+    sum += basis[j] * creall(x[j]);
   }
   free(x);
-  return (double)(sum * creall(self->alpha[row]));
+  return (double)sum;
 }
 
 /* Mean LOO loss over the training rows, or mean loss over the labelled validation rows. */
@@ -277,7 +320,7 @@ static number objective(const struct brute *self) {
   for (int64_t i = 0; i < problem->train.rows; i++) {
     if (weight_of(problem, i) > 0.0) {
       refit(self, i);
-      predict(self, &problem->train, self->z, i);
+      predict(self, &problem->train, self->basis, i);
       sum += loss_of(self, &problem->train, i);
     }
   }
@@ -286,15 +329,17 @@ static number objective(const struct brute *self) {
 
 static void open_brute(struct brute *self, const struct brute_problem *problem) {
   const int64_t k = problem->outputs;
-  *self =
-      (struct brute){.problem = problem, .width = problem->columns + (problem->intercept ? 1 : 0)};
+  const bool by_rows = problem->train.rows <= problem->columns;
+  const int64_t unknowns = by_rows ? problem->train.rows : problem->columns;
+  *self = (struct brute){
+      .problem = problem, .by_rows = by_rows, .width = unknowns + (problem->intercept ? 1 : 0)};
   const int64_t p = self->width;
-  self->z = scale_rows(self, &problem->train);
-  self->held = scale_rows(self, &problem->validation);
+  self->basis = make_basis(self, &problem->train);
+  self->held = make_basis(self, &problem->validation);
   self->alpha = reference_allocate(problem->train.rows, sizeof *self->alpha);
-  self->gram = reference_allocate(p * p, sizeof *self->gram);
+  self->matrix = reference_allocate(p * p, sizeof *self->matrix);
   self->system = reference_allocate(p * p, sizeof *self->system);
-  self->cross = reference_allocate(p * k, sizeof *self->cross);
+  self->right = reference_allocate(p * k, sizeof *self->right);
   self->solution = reference_allocate(p * k, sizeof *self->solution);
   self->scores = reference_allocate(k, sizeof *self->scores);
   for (int64_t i = 0; i < problem->train.rows; i++) {
@@ -304,12 +349,12 @@ static void open_brute(struct brute *self, const struct brute_problem *problem) 
 }
 
 static void close_brute(struct brute *self) {
-  free(self->z);
+  free(self->basis);
   free(self->held);
   free(self->alpha);
-  free(self->gram);
+  free(self->matrix);
   free(self->system);
-  free(self->cross);
+  free(self->right);
   free(self->solution);
   free(self->scores);
 }
@@ -369,7 +414,7 @@ void brute_solve(const struct brute_problem *problem, int64_t derivatives,
     const bool trained = weight_of(problem, i) > 0.0;
     answer->leverage[i] = leverage_of(&self, i);
     refit(&self, trained ? i : -1);
-    predict(&self, &problem->train, self.z, i);
+    predict(&self, &problem->train, self.basis, i);
     describe_row(&self, i, answer);
     answer->loo_mean += trained ? answer->loo_loss[i] / (double)self.training_rows : 0.0;
   }

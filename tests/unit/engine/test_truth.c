@@ -18,6 +18,7 @@ struct truth_case {
   const struct brute_problem *problem;
   const struct brute_answer *answer;
   const char *name;
+  enum diva_solver solver;
 };
 
 static void expect_close(const struct truth_case *truth, const char *column, double error,
@@ -25,9 +26,10 @@ static void expect_close(const struct truth_case *truth, const char *column, dou
   const struct brute_problem *p = truth->problem;
   *worst = fmax(*worst, error);
   cr_expect(error <= TOLERANCE,
-            "%s: %s is wrong by %.2e (lambda %g, scale %s, loss %s, intercept %d, %s%s%s)",
-            truth->name, column, error, p->lambda, diva_scale_name(p->scale),
-            diva_loss_name(p->loss), p->intercept, p->train.labels ? "labels" : "targets",
+            "%s, %s: %s is wrong by %.2e (lambda %g, scale %s, loss %s, intercept %d, %s%s%s)",
+            truth->name, diva_solver_name(truth->solver), column, error, p->lambda,
+            diva_scale_name(p->scale), diva_loss_name(p->loss), p->intercept,
+            p->train.labels ? "labels" : "targets",
             p->train.base_outputs ? " and base outputs" : "",
             p->validation.rows > 0 ? ", validation" : "");
 }
@@ -79,7 +81,6 @@ static void check(const struct brute_problem *problem, const char *name, bool pr
                   struct worst *worst) {
   struct brute_answer answer;
   brute_solve(problem, -1, &answer);
-  const struct truth_case truth = {problem, &answer, name};
   for (int s = 0; s < 2; s++) {
     if (s == 0 ? !primal : !dual) {
       continue;
@@ -87,6 +88,7 @@ static void check(const struct brute_problem *problem, const char *name, bool pr
     struct diva_analysis_options options = problem_options(problem);
     struct diva_summary summary;
     options.solver = s == 0 ? DIVA_SOLVER_PRIMAL : DIVA_SOLVER_DUAL;
+    const struct truth_case truth = {problem, &answer, name, options.solver};
     struct diva_analysis *analysis = problem_run(problem, &options);
     diva_analysis_summary(analysis, &summary);
     cr_expect(summary.solver == options.solver && summary.precision == DIVA_PRECISION_FLOAT64);
@@ -108,7 +110,9 @@ struct sweep {
   bool primal[3], dual[3]; /**< which solvers a lambda is for */
 };
 
-/* Cross-entropy has no meaning for regression targets; everything else is combined. */
+/* Each solver is asked only where it is the right one or the system is mild: with fewer rows than
+ * columns 1 - h cancels in the primal, with more the kernel matrix is singular but for lambda.
+ * Cross-entropy has no meaning for regression targets; everything else is combined. */
 static void run_sweep(const struct sweep *sweep) {
   static const enum diva_scale scales[] = {DIVA_SCALE_NONE, DIVA_SCALE_L2, DIVA_SCALE_STANDARDIZE};
   struct worst worst = {0};
@@ -141,7 +145,7 @@ static void run_sweep(const struct sweep *sweep) {
 
 Test(engine_truth, more_rows_than_columns) {
   const struct sweep sweep = {
-      "more rows than columns", 26, 5, {1e-3, 0.3, 20.0}, {true, true, true}, {true, true, true}};
+      "more rows than columns", 26, 5, {1e-3, 0.3, 20.0}, {true, true, true}, {false, true, true}};
   run_sweep(&sweep);
 }
 
@@ -165,7 +169,7 @@ Test(engine_truth, narrow_shapes) {
       problem.loss = bits & 1 ? DIVA_LOSS_CROSS_ENTROPY : DIVA_LOSS_SQUARED;
       problem.intercept = bits & 2;
       problem.lambda = 0.05;
-      check(&problem, "narrow shapes", true, true, &worst);
+      check(&problem, "narrow shapes", shapes[s].rows >= shapes[s].columns, true, &worst);
       problem_free(&problem);
     }
   }
@@ -190,7 +194,7 @@ Test(engine_truth, several_tiles) {
     struct diva_analysis *analysis = problem_run(&problem, &options);
     struct diva_columns columns;
     diva_analysis_columns(analysis, &columns);
-    const struct truth_case truth = {&problem, &answer, "several tiles"};
+    const struct truth_case truth = {&problem, &answer, "several tiles", options.solver};
     struct diva_dataset *train =
         problem_dataset(&problem, &problem.train, problem.weights, DIVA_FLOAT64, NULL);
     cr_assert(diva_analysis_plan(train, NULL, &options, &plan, NULL) == DIVA_OK);
