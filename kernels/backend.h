@@ -69,7 +69,8 @@ struct diva_row_facts {
   struct diva_vector importance; /**< v, the weight of the row in the objective */
   struct diva_vector form;       /**< k_ii = z' C z; absent: 0 (rows of another set) */
   enum diva_loss loss;
-  double temperature; /**< t; NaN: not known yet, what needs it is not computed */
+  double gradient_shift; /**< c, usually 0: scaled_gradient is g / (1 - h) - c alpha e */
+  double temperature;    /**< t; NaN: not known yet, what needs it is not computed */
 };
 
 /** What loo_rows() writes; a view with buffer NULL is not wanted. */
@@ -80,7 +81,7 @@ struct diva_row_results {
   struct diva_vector suggested;       /**< int32: class of the largest F */
   struct diva_vector gradient_dot_r;  /**< g . r */
   struct diva_vector adjoint;         /**< b = alpha (g . r) / (1 - h) */
-  struct diva_matrix scaled_gradient; /**< tile type, rows x outputs: g / (1 - h) */
+  struct diva_matrix scaled_gradient; /**< tile type, rows x outputs: g / (1 - h) - c alpha e */
   struct diva_matrix scores;          /**< float64 rows x outputs: F */
 };
 

@@ -12,6 +12,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #ifdef __CUDACC__
@@ -42,16 +43,20 @@ DIVA_FORMULA double diva_target_value(struct diva_target target, int64_t output)
 
 /** One row's residuals e, in the type the tile was computed in, and what turns them into F. */
 struct diva_residual_row {
-  const float *single_e; /**< exactly one of the two */
-  const double *double_e;
+  const void *e; /**< outputs values, double or float */
+  bool is_double;
   int64_t outputs;
   double one_minus_h;
 };
 
+/** e_c. */
+DIVA_FORMULA double diva_training_residual(struct diva_residual_row row, int64_t output) {
+  return row.is_double ? ((const double *)row.e)[output] : (double)((const float *)row.e)[output];
+}
+
 /** r_c = e_c / (1 - h). */
 DIVA_FORMULA double diva_loo_residual(struct diva_residual_row row, int64_t output) {
-  const double e = row.single_e ? (double)row.single_e[output] : row.double_e[output];
-  return e / row.one_minus_h;
+  return diva_training_residual(row, output) / row.one_minus_h;
 }
 
 /** F_c = y_c - r_c. */

@@ -85,9 +85,9 @@ enum diva_status diva_prune(const struct diva_dataset *dataset,
   if (!isnan(options->threshold)) {
     drop_above(*out, &columns, options->threshold);
   } else {
-    const int64_t count = options->count >= 0
-                              ? options->count
-                              : llround(options->fraction * (double)summary.training_rows);
+    const int64_t share = llround(options->fraction * (double)summary.training_rows);
+    const int64_t most = summary.training_rows - 1;
+    const int64_t count = options->count >= 0 ? options->count : (share < most ? share : most);
     status = drop_largest(*out, &columns, count, error);
   }
   if (status != DIVA_OK) {

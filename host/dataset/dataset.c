@@ -2,6 +2,7 @@
 #include "host/dataset/dataset_internal.h"
 
 #include "host/core/core.h"
+#include "host/dataset/digests.h"
 #include "host/dataset/labels.h"
 #include "host/dataset/shards.h"
 
@@ -136,7 +137,7 @@ void diva_dataset_close(struct diva_dataset *dataset) {
   }
   free(dataset->labels);
   free(dataset->weights);
-  free(dataset->digests);
+  diva_digests_destroy(dataset->digests);
   diva_string_table_free(&dataset->ids);
   diva_string_table_free(&dataset->class_names);
   diva_path_list_free(&dataset->paths);

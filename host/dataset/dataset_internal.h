@@ -21,6 +21,8 @@ struct diva_reader_ops {
   void (*close)(void *reader);
 };
 
+struct diva_digests;
+
 struct diva_dataset {
   struct diva_dataset_info info;
   char layout[DIVA_H5_LAYOUT_SIZE]; /**< info.layout points here */
@@ -28,8 +30,8 @@ struct diva_dataset {
   double *weights;                  /**< NULL: none */
   struct diva_string_table ids;     /**< empty: none */
   struct diva_string_table class_names;
-  struct diva_path_list paths;       /**< one a shard; empty in memory */
-  char (*digests)[DIVA_SHA256_SIZE]; /**< SHA-256 of each file once asked for, else ""; owned */
+  struct diva_path_list paths;  /**< one a shard; empty in memory */
+  struct diva_digests *digests; /**< of the files; NULL in memory; owned (digests.h) */
   const struct diva_reader_ops *ops;
   void *reader; /**< owned */
 };

@@ -1,5 +1,6 @@
 /* From paths to an open dataset: every shard checked alone, then against the first, then read. */
 #include "host/dataset/dataset_internal.h"
+#include "host/dataset/digests.h"
 
 #include "host/core/core.h"
 #include "host/dataset/labels.h"
@@ -231,8 +232,7 @@ enum diva_status diva_dataset_open(const char *const *paths, int64_t path_count,
     status = diva_path_list_expand(&dataset->paths, paths, path_count, error);
   }
   if (!status) {
-    status = diva_allocate(dataset->paths.count, (int64_t)sizeof *dataset->digests, "digests",
-                           (void **)&dataset->digests, error);
+    status = diva_digests_create(&dataset->paths, &dataset->digests, error);
   }
   if (!status) {
     status = make_shards(dataset, options, error);

@@ -49,7 +49,8 @@ static enum diva_status choose_lambda(struct diva_dual *dual, struct diva_error 
 
 /* LOO residuals in place of c / Q_ii are all that a row's algebra asks for. */
 static struct diva_residual_row residual_row(const struct diva_dual *dual, int64_t i) {
-  return (struct diva_residual_row){.double_e = dual->c + i * dual->outputs,
+  return (struct diva_residual_row){.e = dual->c + i * dual->outputs,
+                                    .is_double = true,
                                     .outputs = dual->outputs,
                                     .one_minus_h = dual->q[i * dual->rows + i]};
 }

@@ -63,7 +63,7 @@ static struct outside_row describe_row(const struct diva_dual *dual,
                                        int64_t i, const double *e) {
   struct outside_row row = {
       .weights = dual->tile_q + i * dual->rows,
-      .residual = {.double_e = e, .outputs = dual->outputs, .one_minus_h = 1.0},
+      .residual = {.e = e, .is_double = true, .outputs = dual->outputs, .one_minus_h = 1.0},
       .target = {labels ? NULL : tile->targets + i * dual->outputs,
                  labels ? labels[tile->first + i] : -1},
   };
@@ -99,7 +99,7 @@ static double pool_derivative(const struct diva_dual *dual,
   for (int64_t l = 0; l < dual->rows; l++) {
     double direct = 0.0;
     for (int64_t c = 0; c < dual->outputs; c++) {
-      direct += objective->direct[l * dual->outputs + c] * row->residual.double_e[c];
+      direct += objective->direct[l * dual->outputs + c] * diva_training_residual(row->residual, c);
     }
     sum += row->weights[l] * (direct + objective->curvature[l] * row->weights[l]);
   }
@@ -132,7 +132,7 @@ static double pool_validation_derivative(const struct diva_dual *dual,
       }
       pull -= row->weights[l] * across;
     }
-    total += pull * row->residual.double_e[c];
+    total += pull * diva_training_residual(row->residual, c);
   }
   return total / dual->engine->lambda;
 }

@@ -31,6 +31,9 @@ static enum diva_status solve_weights(struct diva_primal *primal, struct diva_er
     status =
         engine->ops->cholesky_solve(engine->backend, primal->factor, primal->cross_scratch, error);
   }
+  if (status == DIVA_OK) {
+    status = diva_engine_download(engine, primal->cross_scratch, primal->host_w, error);
+  }
   return status == DIVA_OK
              ? engine->ops->convert(engine->backend, primal->cross_scratch, primal->w, error)
              : status;
@@ -166,10 +169,32 @@ enum diva_status diva_factor_sandwich(struct diva_primal *primal, struct diva_er
   return status;
 }
 
+/* Puts back what diva_loo_run() left out of the sums: c sum_i alpha_i z_i e_i' = c lambda W on the
+ * penalised columns, 0 on the constant one. */
+static enum diva_status restore_shift(struct diva_primal *primal, struct diva_error *error) {
+  struct diva_engine *engine = primal->engine;
+  const double share = primal->gradient_shift * engine->lambda;
+  double *sums = primal->host_cross;
+  enum diva_status status = diva_engine_download(engine, primal->cross_scratch, sums, error);
+  for (int64_t c = 0; c < engine->info.outputs; c++) {
+    for (int64_t j = 0; j < primal->columns; j++) {
+      sums[c * primal->width + j] += share * primal->host_w[c * primal->width + j];
+    }
+  }
+  return status == DIVA_OK ? diva_engine_upload(engine, primal->cross_scratch, sums, error)
+                           : status;
+}
+
 enum diva_status diva_factor_direct(struct diva_primal *primal, struct diva_error *error) {
   struct diva_engine *engine = primal->engine;
-  const enum diva_status status =
-      engine->ops->cholesky_solve(engine->backend, primal->factor, primal->cross_scratch, error);
+  enum diva_status status = DIVA_OK;
+  if (!engine->validation) {
+    status = restore_shift(primal, error);
+  }
+  if (status == DIVA_OK) {
+    status =
+        engine->ops->cholesky_solve(engine->backend, primal->factor, primal->cross_scratch, error);
+  }
   return status == DIVA_OK
              ? engine->ops->convert(engine->backend, primal->cross_scratch, primal->m, error)
              : status;

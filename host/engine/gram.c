@@ -152,6 +152,7 @@ static void centre_gram(struct diva_primal *primal, const double *raw, int64_t r
   const int64_t width = primal->width;
   const double total = raw[raw_width * raw_width - 1];
   double *gram = primal->host_gram;
+#pragma omp parallel for schedule(dynamic, 16) num_threads(primal->engine->threads)
   for (int64_t i = 0; i < d; i++) {
     for (int64_t j = i; j < d; j++) {
       const double centred = raw[i * raw_width + j] - total * facts.offset[i] * facts.offset[j];

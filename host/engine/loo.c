@@ -44,6 +44,26 @@ static struct diva_row_results adjoint_results(const struct diva_primal *primal,
   };
 }
 
+/*
+ * The c for which g / (1 - h) - c alpha e is smallest. At the solution sum_i alpha_i z_i e_i' is
+ * lambda W, next to nothing beside its terms; with the squared loss and equal weights the gradients
+ * are nearly such a multiple of the residuals, and their sum would drown in the rounding of W by a
+ * factor of about n / d. So that multiple is left out, and put back exactly by
+ * diva_factor_direct().
+ */
+static double find_gradient_shift(const struct diva_engine *engine) {
+  double across = 0.0;
+  double squares = 0.0;
+  if (engine->options->loss != DIVA_LOSS_SQUARED || !wants_adjoint(engine)) {
+    return 0.0;
+  }
+  for (int64_t i = 0; i < engine->info.rows; i++) {
+    across += engine->importance[i] * engine->weight[i];
+    squares += engine->weight[i] * engine->weight[i];
+  }
+  return -2.0 * across / squares;
+}
+
 /* Leverages and everything that follows from them without the temperature. */
 static enum diva_status visit_loo(struct diva_primal *primal, void *context,
                                   const struct diva_prepared_tile *tile, struct diva_error *error) {
@@ -53,6 +73,7 @@ static enum diva_status visit_loo(struct diva_primal *primal, void *context,
   const int64_t rows = tile->count;
   struct diva_row_facts facts = tile->facts;
   facts.form = diva_tile_slice(primal->tile_form, rows);
+  facts.gradient_shift = primal->gradient_shift;
   enum diva_status status =
       engine->ops->row_leverage(engine->backend, tile->z, primal->upper, facts.form, error);
   if (status == DIVA_OK) {
@@ -140,6 +161,7 @@ enum diva_status diva_loo_run(struct diva_primal *primal, struct diva_error *err
   struct diva_scores kept = {0};
   const bool fit = wants_temperature(engine);
   const bool known = gradient_known(engine);
+  primal->gradient_shift = find_gradient_shift(engine);
   enum diva_status status = fit ? diva_scores_open(&kept, primal, error) : DIVA_OK;
   if (status == DIVA_OK) {
     status = clear_sums(primal, error);

@@ -12,7 +12,7 @@ void diva_analysis_options_init(struct diva_analysis_options *options) {
       .solver = DIVA_SOLVER_AUTO,
       .intercept = true,
       .derivative = true,
-      .sample_rows = 8192,
+      .sample_rows = 4096,
   };
 }
 

@@ -7,7 +7,7 @@
  * A tile of at most this many bytes keeps products large and its copies in cache; a power of two of
  * rows falls into equal chunks on any usual number of threads.
  */
-enum { TILE_BYTES = 12 << 20, FEWEST_ROWS = 256, MOST_ROWS = 8192 };
+enum { TILE_BYTES = 24 << 20, FEWEST_ROWS = 256, MOST_ROWS = 8192 };
 
 static int64_t choose_tile_rows(int64_t rows, int64_t columns, int64_t outputs, int64_t element) {
   const int64_t row_bytes = (columns + outputs + 1) * element;
@@ -108,7 +108,9 @@ static enum diva_status check_validation(const struct diva_dataset_info *info,
         info->has_targets ? "targets" : "labels",
         info->has_base_outputs ? " and base outputs" : "");
   }
-  if (other.has_targets ? other.outputs != info->outputs : other.outputs > info->outputs) {
+  /* Labels may leave classes out; rows of numbers must be as wide. */
+  const bool wide = other.has_targets || other.has_base_outputs;
+  if (wide ? other.outputs != info->outputs : other.outputs > info->outputs) {
     return diva_error_set(error, DIVA_ERROR_INPUT,
                           "the validation set has %lld outputs; the training set has %lld",
                           (long long)other.outputs, (long long)info->outputs);

@@ -48,6 +48,9 @@ struct diva_primal {
   struct diva_vector shift, multiplier, eigenvalues, penalised, lambdas, sums;
   double *host_gram;  /**< width x width, symmetric (owned) */
   double *host_cross; /**< outputs x width (owned) */
+  double *host_w;     /**< W, outputs x width (owned) */
+
+  double gradient_shift; /**< c of diva_loo_run() */
 
   /* A seeded sample of training rows, as stored, to choose lambda on. */
   int64_t sample_rows;

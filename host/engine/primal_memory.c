@@ -153,6 +153,10 @@ static enum diva_status allocate_host(struct diva_primal *primal, struct diva_er
                            (void **)&primal->host_cross, error);
   }
   if (status == DIVA_OK) {
+    status = diva_allocate(engine->info.outputs * primal->width, REAL, "the weights",
+                           (void **)&primal->host_w, error);
+  }
+  if (status == DIVA_OK) {
     status = diva_allocate(engine->info.rows, REAL, "leverages", (void **)&primal->form, error);
   }
   return status == DIVA_OK
@@ -182,6 +186,7 @@ void diva_primal_free(struct diva_primal *primal) {
   free(primal->dense);
   free(primal->host_gram);
   free(primal->host_cross);
+  free(primal->host_w);
   free(primal->sample_index);
   free(primal->sample);
   free(primal->sample_targets);

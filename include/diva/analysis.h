@@ -58,7 +58,7 @@ struct diva_analysis_options {
   const char *backend;   /**< NULL or "auto": the best that is ready; else by name */
   int threads;           /**< 0: one a core */
   int64_t memory;        /**< bytes the run may use; 0: what the machine has */
-  int64_t sample_rows;   /**< rows that lambda is chosen on when there are more; default 8192 */
+  int64_t sample_rows;   /**< rows that lambda is chosen on when there are more; default 4096 */
   uint64_t seed;         /**< of that sample */
   const double *weights; /**< rows, >= 0, borrowed for the call; NULL: the dataset's, else 1. Rows
                             of weight 0 are a pool: scored, not trained on, not in the objective */

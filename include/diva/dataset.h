@@ -144,6 +144,13 @@ DIVA_API enum diva_status diva_dataset_read_base_outputs(struct diva_dataset *da
                                                          int64_t first, int64_t count, double *out,
                                                          struct diva_error *error);
 
+/**
+ * Begins to compute the SHA-256 of every file in a thread of its own, for diva_dataset_sha256() to
+ * hand out later: the digests of large files then cost no waiting. Never fails; calling is
+ * optional.
+ */
+DIVA_API void diva_dataset_sha256_start(const struct diva_dataset *dataset);
+
 /** SHA-256 of a file of the dataset as 64 hex digits and a terminator. The first call for a file
  * reads it; later ones remember. */
 enum { DIVA_SHA256_SIZE = 65 };

@@ -31,6 +31,13 @@ static int64_t widest(const struct diva_backend_config *config) {
   return larger(config->columns, config->outputs);
 }
 
+int64_t diva_cpu_chunk_rows(const struct diva_backend_config *config) {
+  enum { FIXED = 256, FEWEST = 128, MOST = 512 };
+  const int64_t share = config->tile_rows / config->threads / FEWEST * FEWEST;
+  const int64_t most = share < MOST ? share : MOST;
+  return config->deterministic ? FIXED : larger(most, FEWEST);
+}
+
 int64_t diva_cpu_blocks_a_side(const struct diva_backend_config *config) {
   enum { FIXED = 4, MOST = 8, NARROWEST = 128 };
   const int64_t wanted = config->deterministic ? FIXED : config->threads;
@@ -42,10 +49,11 @@ int64_t diva_cpu_blocks_a_side(const struct diva_backend_config *config) {
 /* A thread needs a chunk of rows as wide as the tile, a block of a square sum, or a piece of
  * outputs by 128 columns. */
 static int64_t thread_scratch_bytes(const struct diva_backend_config *config) {
-  enum { PIECE = 128, SLACK = 16 };
-  const int64_t chunk = DIVA_CPU_CHUNK_ROWS * padded_stride(widest(config));
-  const int64_t side = config->columns / diva_cpu_blocks_a_side(config) + 2 * SLACK;
-  const int64_t values = larger(larger(chunk, side * side), config->outputs * PIECE);
+  const int64_t piece = 128;
+  const int64_t slack = 32;
+  const int64_t chunk = diva_cpu_chunk_rows(config) * padded_stride(widest(config));
+  const int64_t side = config->columns / diva_cpu_blocks_a_side(config) + slack;
+  const int64_t values = larger(larger(chunk, side * side), config->outputs * piece);
   return round_up(values * element_bytes(config), ALIGNMENT);
 }
 
@@ -101,6 +109,7 @@ static enum diva_status cpu_open(const struct diva_backend_config *config,
     return status;
   }
   backend->config = *config;
+  backend->chunk_rows = diva_cpu_chunk_rows(config);
   backend->element = element_bytes(config);
   backend->scratch_stride = padded_stride(widest(config));
   backend->thread_bytes = thread_scratch_bytes(config);

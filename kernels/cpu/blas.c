@@ -25,20 +25,35 @@ static const char *best_core_type(void) {
   return NULL;
 }
 
-static const char CORE_TYPE_VARIABLE[] = "OPENBLAS_CORETYPE";
+/* A variable that OpenBLAS reads once, while it is loaded. */
+struct setting {
+  const char *name;
+  const char *value; /* NULL: leave it alone */
+};
+
+/* Sets what the user has not set; false where nothing was changed. */
+static bool apply_setting(struct setting setting) {
+  return setting.value && !getenv(setting.name) && setenv(setting.name, setting.value, 1) == 0;
+}
 
 static void *open_library(const char *name) {
   void *library = dlopen(name, RTLD_NOW | RTLD_LOCAL | RTLD_NOLOAD);
   if (library) {
     return library;
   }
-  const char *core_type = getenv(CORE_TYPE_VARIABLE) ? NULL : best_core_type();
-  if (core_type) {
-    setenv(CORE_TYPE_VARIABLE, core_type, 1);
+  /* The timeout, 2^4 cycles, sends idle threads of OpenBLAS to sleep at once: they would otherwise
+   * spin for a while after each call, on cores that OpenMP has work for. */
+  const struct setting settings[] = {{"OPENBLAS_CORETYPE", best_core_type()},
+                                     {"OPENBLAS_THREAD_TIMEOUT", "4"}};
+  bool applied[sizeof settings / sizeof settings[0]];
+  for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
+    applied[i] = apply_setting(settings[i]);
   }
   library = dlopen(name, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
-  if (core_type) {
-    unsetenv(CORE_TYPE_VARIABLE);
+  for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
+    if (applied[i]) {
+      unsetenv(settings[i].name);
+    }
   }
   return library;
 }

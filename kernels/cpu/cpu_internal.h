@@ -12,8 +12,11 @@
 #include "blas.h"
 #include "kernels/backend.h"
 
-/** Rows that one thread takes at a time; the piece of a tile that stays in its cache. */
-enum { DIVA_CPU_CHUNK_ROWS = 256 };
+/**
+ * Rows that one thread takes at a time: many, so that packing the other factor pays, but enough
+ * chunks for every thread. A fixed number where the bytes must not depend on the threads.
+ */
+int64_t diva_cpu_chunk_rows(const struct diva_backend_config *config);
 
 /**
  * Into how many blocks a side of a square sum is cut: enough for every thread to have work, few
@@ -30,6 +33,7 @@ struct diva_buffer {
 struct diva_backend {
   struct diva_blas blas;
   struct diva_backend_config config;
+  int64_t chunk_rows;
   int64_t element;        /**< bytes of an element of tile type */
   int64_t scratch_stride; /**< elements, of a scratch row as wide as a tile */
   char *weighted;         /**< tile_rows x scratch_stride of tile type: sqrt|w| Z, or diag(w) Y */

@@ -26,12 +26,12 @@ static int64_t smaller(int64_t a, int64_t b) {
 }
 
 /* How many chunks of rows a matrix has, and how many rows the index-th holds. */
-static int64_t chunk_count(int64_t rows) {
-  return (rows + DIVA_CPU_CHUNK_ROWS - 1) / DIVA_CPU_CHUNK_ROWS;
+static int64_t chunk_count(const struct diva_backend *backend, int64_t rows) {
+  return (rows + backend->chunk_rows - 1) / backend->chunk_rows;
 }
 
-static int64_t chunk_length(int64_t rows, int64_t index) {
-  return smaller(rows - index * DIVA_CPU_CHUNK_ROWS, DIVA_CPU_CHUNK_ROWS);
+static int64_t chunk_length(const struct diva_backend *backend, int64_t rows, int64_t index) {
+  return smaller(rows - index * backend->chunk_rows, backend->chunk_rows);
 }
 
 enum diva_status diva_cpu_residual(struct diva_backend *backend, struct diva_matrix z,
@@ -40,11 +40,11 @@ enum diva_status diva_cpu_residual(struct diva_backend *backend, struct diva_mat
   (void)error;
   const int64_t element = backend->element;
 #pragma omp parallel for schedule(dynamic) num_threads(backend->config.threads)
-  for (int64_t i = 0; i < chunk_count(z.rows); i++) {
-    const int64_t first = i * DIVA_CPU_CHUNK_ROWS;
+  for (int64_t i = 0; i < chunk_count(backend, z.rows); i++) {
+    const int64_t first = i * backend->chunk_rows;
     const struct diva_cpu_product product = {
         .transpose_b = true,
-        .m = chunk_length(z.rows, i),
+        .m = chunk_length(backend, z.rows, i),
         .n = w.rows,
         .k = z.columns,
         .alpha = -1.0,
@@ -69,12 +69,12 @@ enum diva_status diva_cpu_multiply(struct diva_backend *backend, bool double_val
   const bool doubles = double_values || backend->config.double_tiles;
   const int64_t element = doubles ? (int64_t)sizeof(double) : (int64_t)sizeof(float);
 #pragma omp parallel for schedule(dynamic) num_threads(backend->config.threads)
-  for (int64_t i = 0; i < chunk_count(c.rows); i++) {
-    const int64_t first = i * DIVA_CPU_CHUNK_ROWS;
+  for (int64_t i = 0; i < chunk_count(backend, c.rows); i++) {
+    const int64_t first = i * backend->chunk_rows;
     const struct diva_cpu_product product = {
         .transpose_a = transpose_a,
         .transpose_b = transpose_b,
-        .m = chunk_length(c.rows, i),
+        .m = chunk_length(backend, c.rows, i),
         .n = c.columns,
         .k = transpose_a ? a.rows : a.columns,
         .alpha = 1.0,
@@ -141,9 +141,9 @@ static void row_forms(struct diva_backend *backend, struct diva_matrix z, struct
   const int64_t ldt = backend->scratch_stride;
   double *forms = diva_cpu_reals(out);
 #pragma omp parallel for schedule(dynamic) num_threads(backend->config.threads)
-  for (int64_t i = 0; i < chunk_count(z.rows); i++) {
-    const int64_t first = i * DIVA_CPU_CHUNK_ROWS;
-    const int64_t rows = chunk_length(z.rows, i);
+  for (int64_t i = 0; i < chunk_count(backend, z.rows); i++) {
+    const int64_t first = i * backend->chunk_rows;
+    const int64_t rows = chunk_length(backend, z.rows, i);
     char *t = diva_cpu_thread_scratch(backend);
     multiply_upper(backend, z, first, rows, upper, t, ldt);
     for (int64_t row = 0; row < rows; row++) {

@@ -12,8 +12,8 @@ static struct diva_residual_row residual_row(const struct diva_backend *backend,
   const void *values = diva_cpu_address(e, i, 0, backend->element);
   const bool doubles = backend->config.double_tiles;
   return (struct diva_residual_row){
-      .single_e = doubles ? NULL : values,
-      .double_e = doubles ? values : NULL,
+      .e = values,
+      .is_double = doubles,
       .outputs = e.columns,
       .one_minus_h = form ? diva_one_minus_leverage(weight[i], form[i]) : 1.0,
   };
@@ -43,28 +43,36 @@ static void set_real(struct diva_vector vector, int64_t i, double value) {
   }
 }
 
-/* g = v dl/dF by output; writes g / (1 - h) where wanted and returns g . r. */
+/* What a row's gradient is made with: v, and the share c alpha of e to be taken from it. */
+struct gradient_terms {
+  double importance;
+  double residual_share;
+};
+
+/* g = v dl/dF by output; writes g / (1 - h) - c alpha e where wanted and returns g . r. */
 static double write_gradient(const struct diva_backend *backend, struct diva_residual_row row,
                              struct diva_target target, const struct diva_softmax *softmax,
-                             double importance, struct diva_matrix out, int64_t i) {
+                             struct gradient_terms terms, struct diva_matrix out, int64_t i) {
   const double y_sum = softmax ? target_sum(target, row.outputs) : 0.0;
   double gradient_dot_r = 0.0;
   for (int64_t c = 0; c < row.outputs; c++) {
     const double r = diva_loo_residual(row, c);
     double gradient = 0.0;
-    if (importance != 0.0) {
-      gradient = importance *
+    if (terms.importance != 0.0) {
+      gradient = terms.importance *
                  (softmax ? diva_cross_entropy_gradient(*softmax, diva_loo_score(row, target, c),
                                                         diva_target_value(target, c), y_sum)
                           : diva_squared_gradient(r));
     }
     gradient_dot_r += gradient * r;
     if (out.buffer) {
+      const double scaled =
+          gradient / row.one_minus_h - terms.residual_share * diva_training_residual(row, c);
       void *to = diva_cpu_address(out, i, c, backend->element);
       if (backend->config.double_tiles) {
-        *(double *)to = gradient / row.one_minus_h;
+        *(double *)to = scaled;
       } else {
-        *(float *)to = (float)(gradient / row.one_minus_h);
+        *(float *)to = (float)scaled;
       }
     }
   }
@@ -116,11 +124,12 @@ static void loo_row(const struct diva_backend *backend, struct diva_matrix e,
   }
   if (results->gradient_dot_r.buffer || results->adjoint.buffer ||
       results->scaled_gradient.buffer) {
-    const double importance = diva_cpu_reals(facts->importance)[i];
-    const double gradient_dot_r = write_gradient(backend, row, target, entropy ? &softmax : NULL,
-                                                 importance, results->scaled_gradient, i);
-    set_real(results->gradient_dot_r, i, gradient_dot_r);
     const double weight = facts->weight.buffer ? diva_cpu_reals(facts->weight)[i] : 0.0;
+    const struct gradient_terms terms = {diva_cpu_reals(facts->importance)[i],
+                                         facts->gradient_shift * weight};
+    const double gradient_dot_r = write_gradient(backend, row, target, entropy ? &softmax : NULL,
+                                                 terms, results->scaled_gradient, i);
+    set_real(results->gradient_dot_r, i, gradient_dot_r);
     set_real(results->adjoint, i, diva_adjoint_weight(weight, gradient_dot_r, row.one_minus_h));
   }
 }
@@ -163,12 +172,12 @@ enum diva_status diva_cpu_derivative_rows(struct diva_backend *backend, struct d
   const double *curvature = diva_cpu_reals(quadratic);
   double *derivative = diva_cpu_reals(out);
 #pragma omp parallel for schedule(dynamic) num_threads(backend->config.threads)
-  for (int64_t first = 0; first < z.rows; first += DIVA_CPU_CHUNK_ROWS) {
+  for (int64_t first = 0; first < z.rows; first += backend->chunk_rows) {
     const int64_t left = z.rows - first;
     char *direct = diva_cpu_thread_scratch(backend);
     const struct diva_cpu_product product = {
         .transpose_b = true,
-        .m = left < DIVA_CPU_CHUNK_ROWS ? left : DIVA_CPU_CHUNK_ROWS,
+        .m = left < backend->chunk_rows ? left : backend->chunk_rows,
         .n = m.rows,
         .k = z.columns,
         .alpha = 1.0,
@@ -258,12 +267,12 @@ enum diva_status diva_cpu_path_rows(struct diva_backend *backend, struct diva_ma
     shrink_cross(backend, cross, shrinkage);
     double *row_losses = (double *)(void *)backend->weighted;
 #pragma omp parallel for schedule(dynamic) num_threads(backend->config.threads)
-    for (int64_t first = 0; first < t.rows; first += DIVA_CPU_CHUNK_ROWS) {
+    for (int64_t first = 0; first < t.rows; first += backend->chunk_rows) {
       const int64_t left = t.rows - first;
       char *fitted = diva_cpu_thread_scratch(backend);
       const struct diva_cpu_product product = {
           .transpose_b = true,
-          .m = left < DIVA_CPU_CHUNK_ROWS ? left : DIVA_CPU_CHUNK_ROWS,
+          .m = left < backend->chunk_rows ? left : backend->chunk_rows,
           .n = outputs,
           .k = t.columns,
           .alpha = 1.0,

@@ -52,6 +52,7 @@ void case_convert(struct conformance *self) {
 struct row_case {
   bool targets, entropy, with_form;
   double temperature;
+  double shift; /* c of scaled_gradient */
 };
 
 /* Everything of one case, on the device. */
@@ -160,7 +161,10 @@ static struct expected_row expect_row(struct conformance *self, const struct row
                            : 2.0L * fabsl(r));
     row.pull += g * r;
     row.pull_scale += size * fabsl(r);
-    conformance_compare(self, rows->gradient->result[i * k + c], g / row.slack, size / row.slack);
+    const long double share = kind->shift * (long double)rows->weight->values[i] *
+                              (long double)rows->e->values[i * k + c];
+    conformance_compare(self, rows->gradient->result[i * k + c], g / row.slack - share,
+                        size / row.slack + fabsl(share));
   }
   return row;
 }
@@ -219,6 +223,7 @@ static struct diva_row_facts facts_of(const struct rows *rows, const struct row_
       .importance = conformance_vector(rows->importance),
       .form = kind->with_form ? conformance_vector(rows->form) : (struct diva_vector){0},
       .loss = kind->entropy ? DIVA_LOSS_CROSS_ENTROPY : DIVA_LOSS_SQUARED,
+      .gradient_shift = kind->shift,
       .temperature = kind->temperature,
   };
 }
@@ -334,7 +339,8 @@ void case_loo_rows(struct conformance *self) {
   static const double temperatures[] = {1.0, 30.0};
   for (int bits = 0; bits < 8; bits++) {
     for (int t = 0; t < 2; t++) {
-      const struct row_case kind = {bits & 1, bits & 2, bits & 4, temperatures[t]};
+      const struct row_case kind = {bits & 1, bits & 2, bits & 4, temperatures[t],
+                                    t == 0 ? 0.0 : -0.7};
       run_loo(self, &kind);
     }
   }

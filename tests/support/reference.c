@@ -128,7 +128,7 @@ static double *make_ranks(const double *values, int64_t n) {
   return ranks;
 }
 
-double reference_rank_correlation(const double *a, const double *b, int64_t n) {
+static double correlate_ranks(const double *a, const double *b, int64_t n) {
   double *x = make_ranks(a, n);
   double *y = make_ranks(b, n);
   const double mean = 0.5 * (double)(n - 1);
@@ -143,4 +143,20 @@ double reference_rank_correlation(const double *a, const double *b, int64_t n) {
   free(x);
   free(y);
   return xy / sqrt(xx * yy);
+}
+
+double reference_rank_correlation(const double *a, const double *b, int64_t n) {
+  double *x = reference_allocate(n, sizeof *x);
+  double *y = reference_allocate(n, sizeof *y);
+  int64_t count = 0;
+  for (int64_t i = 0; i < n; i++) {
+    if (!isnan(a[i]) && !isnan(b[i])) {
+      x[count] = a[i];
+      y[count++] = b[i];
+    }
+  }
+  const double correlation = correlate_ranks(x, y, count);
+  free(x);
+  free(y);
+  return correlation;
 }

@@ -41,7 +41,8 @@ void *reference_allocate(int64_t count, size_t size);
 /** Mixes bytes into a digest (FNV-1a); start from 0. */
 uint64_t reference_digest(uint64_t digest, const void *bytes, size_t count);
 
-/** Spearman's rank correlation; ties get the mean rank. */
+/** Spearman's rank correlation; ties get the mean rank, pairs with a NaN are
+ * passed over. */
 double reference_rank_correlation(const double *a, const double *b, int64_t n);
 
 #endif

@@ -101,10 +101,22 @@ static void name_file(const struct cli_session *session, enum diva_status status
   }
 }
 
+/* The digests of the inputs will be in the provenance; they can be had while the analysis runs. */
+static void start_digests(const struct cli_session *session) {
+  const struct cli_settings *settings = session->request->settings;
+  if (settings->output || settings->write_dataset) {
+    diva_dataset_sha256_start(session->dataset);
+    if (session->validation) {
+      diva_dataset_sha256_start(session->validation);
+    }
+  }
+}
+
 enum diva_status cli_session_analyse(struct cli_session *session, struct diva_error *error) {
   struct diva_analysis_options options = session->request->settings->analysis;
   options.derivative = true;
   options.progress = cli_meter_progress(&session->meter);
+  start_digests(session);
   enum diva_status status =
       diva_analysis_run(session->dataset, session->validation, &options, &session->analysis, error);
   if (status) {

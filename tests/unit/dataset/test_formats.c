@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 TestSuite(formats, .init = fixture_begin, .fini = fixture_end);
 
@@ -350,16 +351,16 @@ Test(formats, sha256) {
   fixture_put_labels(file, ROWS);
   H5Fclose(file);
   struct diva_dataset *dataset = fixture_open(path, NULL);
-  cr_assert_eq(diva_dataset_sha256(dataset, 0, digest, NULL), DIVA_OK);
-  cr_expect_eq(strlen(digest), 64);
-  cr_expect_eq(strspn(digest, "0123456789abcdef"), 64);
-  cr_expect_eq(diva_dataset_sha256(dataset, 1, again, NULL), DIVA_ERROR_USAGE);
-  /* The digest of known bytes, the example of FIPS 180: the path is read anew at each call. */
+  cr_expect_eq(diva_dataset_sha256(dataset, 1, digest, NULL), DIVA_ERROR_USAGE);
+  /* The digest of known bytes, the example of FIPS 180. */
   FILE *stream = fopen(path, "wb");
   fputs("abc", stream);
   fclose(stream);
+  cr_assert_eq(diva_dataset_sha256(dataset, 0, digest, NULL), DIVA_OK);
+  cr_expect_str_eq(digest, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  /* It is read once and remembered. */
+  cr_assert_eq(unlink(path), 0);
   cr_assert_eq(diva_dataset_sha256(dataset, 0, again, NULL), DIVA_OK);
-  cr_expect_str_eq(again, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-  cr_expect_str_neq(again, digest);
+  cr_expect_str_eq(again, digest);
   diva_dataset_close(dataset);
 }

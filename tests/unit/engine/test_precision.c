@@ -158,7 +158,7 @@ Test(engine_precision, ill_conditioned_features) {
 
 /* Nearly collinear columns: the same, where no single column tells. */
 Test(engine_precision, collinear_features) {
-  static const double distances[] = {0.3, 0.1, 0.03, 0.01, 1e-3};
+  static const double distances[] = {0.3, 0.12, 0.1, 0.08, 0.065, 0.03, 0.01, 1e-3};
   for (size_t s = 0; s < sizeof distances / sizeof distances[0]; s++) {
     struct brute_problem problem;
     struct pair pair;
@@ -218,4 +218,24 @@ Test(engine_precision, asked_for_by_name) {
   cr_expect(summary.precision == DIVA_PRECISION_FLOAT32);
   diva_analysis_destroy(analysis);
   problem_free(&problem);
+}
+
+/* Many rows a column: with the squared loss the sum of gradients all but vanishes, and what float32
+ * does to W must not be what is left of it. */
+Test(engine_precision, many_rows_a_column) {
+  static const struct problem_spec spec = {30000, 6, 3, 0, KIND_LABELS, WEIGHTS_NONE, 4};
+  for (int weights = 0; weights < 2; weights++) {
+    struct brute_problem problem;
+    struct problem_spec mine = spec;
+    struct pair pair;
+    mine.weights = weights ? WEIGHTS_POOL : WEIGHTS_NONE;
+    problem_make(&mine, &problem);
+    problem.scale = DIVA_SCALE_STANDARDIZE;
+    const struct diva_analysis_options options = problem_options(&problem);
+    run_pair(&problem, &options, DIVA_FLOAT32, &pair);
+    cr_expect(pair.narrow_summary.precision == DIVA_PRECISION_FLOAT32);
+    expect_pair("many rows a column", &pair);
+    close_pair(&pair);
+    problem_free(&problem);
+  }
 }
