@@ -57,21 +57,20 @@ bool diva_size_multiply(int64_t a, int64_t b, int64_t c, int64_t *out) {
 
 enum diva_status diva_allocate(int64_t count, int64_t size, const char *what, void **out,
                                struct diva_error *error) {
-  enum { ALIGNMENT = 64 };
   int64_t bytes;
   *out = NULL;
-  if (!diva_size_multiply(count, size, 1, &bytes) || bytes > INT64_MAX - ALIGNMENT) {
+  if (!diva_size_multiply(count, size, 1, &bytes)) {
     return diva_error_set(error, DIVA_ERROR_RESOURCE,
                           "memory for %s overflows: %lld elements of %lld bytes", what,
                           (long long)count, (long long)size);
   }
-  size_t rounded = ((size_t)bytes / ALIGNMENT + 1) * ALIGNMENT;
-  void *memory = aligned_alloc(ALIGNMENT, rounded);
+  /* calloc() knows when fresh pages are zero already; clearing large arrays by hand costs a pass.
+   */
+  void *memory = calloc(bytes > 0 ? (size_t)bytes : 1, 1);
   if (!memory) {
     return diva_error_set(error, DIVA_ERROR_RESOURCE, "out of memory for %s: %lld bytes", what,
                           (long long)bytes);
   }
-  memset(memory, 0, rounded);
   *out = memory;
   return DIVA_OK;
 }

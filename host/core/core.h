@@ -12,7 +12,7 @@
 bool diva_size_multiply(int64_t a, int64_t b, int64_t c, int64_t *out);
 
 /**
- * count * size bytes, zeroed, 64-byte aligned; never NULL for DIVA_OK, even of zero bytes. Freed
+ * count * size bytes, zeroed; never NULL for DIVA_OK, even of zero bytes. Freed
  * with free(). DIVA_ERROR_RESOURCE names `what` and the size.
  */
 enum diva_status diva_allocate(int64_t count, int64_t size, const char *what, void **out,

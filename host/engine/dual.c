@@ -80,8 +80,11 @@ static enum diva_status fit_temperature(struct diva_dual *dual, struct diva_erro
       scores[i * dual->outputs + c] = diva_loo_score(residual_row(dual, i), row_target(dual, i), c);
     }
   }
-  const struct diva_temperature_problem problem = {
-      .scores = scores, .targets = dual->target, .rows = dual->rows, .outputs = dual->outputs};
+  const struct diva_temperature_problem problem = {.scores = scores,
+                                                   .targets = dual->target,
+                                                   .rows = dual->rows,
+                                                   .outputs = dual->outputs,
+                                                   .threads = engine->threads};
   engine->temperature = diva_temperature_fit(&problem);
   free(scores);
   return DIVA_OK;
@@ -191,6 +194,10 @@ static enum diva_status create_objective(struct diva_dual *dual,
     status = diva_allocate(dual->outputs, sizeof(double), "the objective",
                            (void **)&objective->gradient_sum, error);
   }
+  if (status == DIVA_OK && validation) {
+    status = diva_allocate(dual->rows * dual->outputs, sizeof(double), "the objective",
+                           (void **)&objective->across, error);
+  }
   return status;
 }
 
@@ -267,6 +274,7 @@ enum diva_status diva_dual_run(struct diva_engine *engine, struct diva_error *er
   free(objective.curvature);
   free(objective.feature_sum);
   free(objective.gradient_sum);
+  free(objective.across);
   diva_dual_free(&dual);
   return status;
 }

@@ -78,6 +78,7 @@ struct diva_dual_objective {
   double *curvature;    /**< m: LOO: (g_i . r_i) / Q_ii; validation: NULL */
   double *feature_sum;  /**< k x d: validation: sum_v g_v z_v'; LOO: NULL */
   double *gradient_sum; /**< k: validation: sum_v g_v; LOO: NULL */
+  double *across;       /**< m x k: validation: sum_v g_v K_vl of each training row l; LOO: NULL */
 };
 
 /** Predictions, and where asked for derivatives, of the rows that are not trained on. */

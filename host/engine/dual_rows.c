@@ -126,11 +126,7 @@ static double pool_validation_derivative(const struct diva_dual *dual,
       pull += feature_sum[j] * z[j];
     }
     for (int64_t l = 0; l < dual->rows; l++) {
-      double across = dual->constant * objective->gradient_sum[c];
-      for (int64_t j = 0; j < dual->columns; j++) {
-        across += feature_sum[j] * dual->z[l * dual->columns + j];
-      }
-      pull -= row->weights[l] * across;
+      pull -= row->weights[l] * objective->across[l * dual->outputs + c];
     }
     total += pull * diva_training_residual(row->residual, c);
   }
@@ -228,6 +224,20 @@ static enum diva_status visit_validation(struct diva_dual *dual, void *context,
   return status;
 }
 
+/* sum_v g_v K_vl for every training row l, constant included: what no outside row changes. */
+static void form_across(const struct diva_dual *dual, struct diva_dual_objective *objective) {
+  for (int64_t l = 0; l < dual->rows; l++) {
+    const double *z = dual->z + l * dual->columns;
+    for (int64_t c = 0; c < dual->outputs; c++) {
+      double sum = dual->constant * objective->gradient_sum[c];
+      for (int64_t j = 0; j < dual->columns; j++) {
+        sum += objective->feature_sum[c * dual->columns + j] * z[j];
+      }
+      objective->across[l * dual->outputs + c] = sum;
+    }
+  }
+}
+
 enum diva_status diva_dual_validation(struct diva_dual *dual, struct diva_dual_objective *objective,
                                       struct diva_error *error) {
   struct diva_engine *engine = dual->engine;
@@ -239,6 +249,7 @@ enum diva_status diva_dual_validation(struct diva_dual *dual, struct diva_dual_o
   if (status == DIVA_OK) {
     status = diva_engine_check_fault(engine, dual->fault, engine->validation, error);
   }
+  form_across(dual, objective);
   if (!engine->labels) {
     engine->analysis->summary.validation.error = NAN;
   }

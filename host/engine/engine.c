@@ -22,7 +22,6 @@ static enum diva_status take_buffer(struct diva_engine *engine, int64_t count, i
   enum diva_status status = engine->ops->buffer_create(engine->backend, bytes, out, error);
   if (status == DIVA_OK) {
     engine->buffers[engine->buffer_count++] = *out;
-    status = engine->ops->zero(engine->backend, *out, 0, bytes, error);
   }
   return status;
 }
@@ -44,6 +43,13 @@ enum diva_status diva_engine_vector(struct diva_engine *engine, int64_t length, 
                                     struct diva_vector *out, struct diva_error *error) {
   *out = (struct diva_vector){.length = length};
   return take_buffer(engine, length, element, &out->buffer, error);
+}
+
+enum diva_status diva_engine_zero(struct diva_engine *engine, struct diva_matrix matrix,
+                                  struct diva_error *error) {
+  const int64_t element = (int64_t)sizeof(double);
+  return engine->ops->zero(engine->backend, matrix.buffer, matrix.offset * element,
+                           matrix.rows * matrix.stride * element, error);
 }
 
 enum diva_status diva_engine_upload(struct diva_engine *engine, struct diva_matrix to,

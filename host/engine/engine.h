@@ -61,15 +61,19 @@ struct diva_engine {
 
 enum { PHASE_READ, PHASE_GRAM, PHASE_FACTOR, PHASE_LOO, PHASE_DERIVATIVE, PHASE_OTHER };
 
-/** A matrix of `element`-byte values on the device, zeroed, its stride padded against cache
- * conflicts; released by diva_engine_close_backend(). */
+/** A matrix of `element`-byte values on the device, contents undefined, its stride padded against
+ * cache conflicts; released by diva_engine_close_backend(). */
 enum diva_status diva_engine_matrix(struct diva_engine *engine, int64_t rows, int64_t columns,
                                     int64_t element, struct diva_matrix *out,
                                     struct diva_error *error);
 
-/** A vector of `element`-byte values on the device, zeroed. */
+/** A vector of `element`-byte values on the device, contents undefined. */
 enum diva_status diva_engine_vector(struct diva_engine *engine, int64_t length, int64_t element,
                                     struct diva_vector *out, struct diva_error *error);
+
+/** Zeroes a float64 matrix. */
+enum diva_status diva_engine_zero(struct diva_engine *engine, struct diva_matrix matrix,
+                                  struct diva_error *error);
 
 /** Copies a whole contiguous-on-host float64 matrix to or from the device, row by row. */
 enum diva_status diva_engine_upload(struct diva_engine *engine, struct diva_matrix to,
@@ -129,6 +133,7 @@ struct diva_temperature_problem {
   const int32_t *labels; /**< rows; or NULL, then targets */
   const double *targets; /**< rows x outputs */
   int64_t rows, outputs;
+  int threads;
 };
 
 /** t > 0 that minimises the mean cross-entropy of softmax(t F), a convex function of t; Newton's

@@ -105,8 +105,7 @@ static enum diva_status set_first_shift(struct diva_primal *primal, struct diva_
                                  primal->columns * (int64_t)sizeof *mean, error);
   }
   if (status == DIVA_OK) {
-    status = engine->ops->zero(engine->backend, primal->cross.buffer, 0,
-                               sums.stride * (int64_t)sizeof(double), error);
+    status = diva_engine_zero(engine, sums, error);
   }
   free(stored);
   free(mean);
@@ -270,6 +269,7 @@ static enum diva_status finish_sums(struct diva_primal *primal, struct diva_erro
 enum diva_status diva_gram_run(struct diva_primal *primal, struct diva_error *error) {
   struct diva_engine *engine = primal->engine;
   const int64_t no_fault = INT64_MAX;
+  const int64_t width = pass_width(primal);
   primal->preparation = (struct diva_preparation){
       .type = engine->info.feature_type,
       .unit_rows = engine->options->scale == DIVA_SCALE_L2,
@@ -277,6 +277,12 @@ enum diva_status diva_gram_run(struct diva_primal *primal, struct diva_error *er
   };
   enum diva_status status = engine->ops->upload(engine->backend, primal->fault, 0, &no_fault,
                                                 (int64_t)sizeof no_fault, error);
+  if (status == DIVA_OK) {
+    status = diva_engine_zero(engine, pass_view(primal->gram, width, width), error);
+  }
+  if (status == DIVA_OK) {
+    status = diva_engine_zero(engine, pass_view(primal->cross, engine->info.outputs, width), error);
+  }
   if (status == DIVA_OK && needs_mean(primal)) {
     status = set_first_shift(primal, error);
   }

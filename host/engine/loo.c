@@ -137,16 +137,8 @@ static enum diva_status visit_adjoint(struct diva_primal *primal, void *context,
 }
 
 static enum diva_status clear_sums(struct diva_primal *primal, struct diva_error *error) {
-  struct diva_engine *engine = primal->engine;
-  const struct diva_matrix direct = primal->cross_scratch;
-  const struct diva_matrix gram = primal->adjoint_gram;
-  enum diva_status status =
-      engine->ops->zero(engine->backend, direct.buffer, 0,
-                        direct.rows * direct.stride * (int64_t)sizeof(double), error);
-  return status == DIVA_OK
-             ? engine->ops->zero(engine->backend, gram.buffer, 0,
-                                 gram.rows * gram.stride * (int64_t)sizeof(double), error)
-             : status;
+  const enum diva_status status = diva_engine_zero(primal->engine, primal->cross_scratch, error);
+  return status == DIVA_OK ? diva_engine_zero(primal->engine, primal->adjoint_gram, error) : status;
 }
 
 static void fill_leverages(struct diva_primal *primal) {

@@ -66,6 +66,7 @@ double diva_scores_temperature(const struct diva_scores *kept, const struct diva
       .targets = kept->targets,
       .rows = kept->rows,
       .outputs = primal->engine->info.outputs,
+      .threads = primal->engine->threads,
   };
   return diva_temperature_fit(&problem);
 }

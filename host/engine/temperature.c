@@ -37,6 +37,29 @@ static void add_row(const struct diva_temperature_problem *problem, int64_t i, d
   }
 }
 
+/* Sums over all rows, by groups of blocks of fixed size, so that they are added in one order on any
+ * number of threads. */
+static void add_rows(const struct diva_temperature_problem *problem, double t, double *slope,
+                     double *curvature) {
+  enum { BLOCK = 1024, BLOCKS = 64 };
+  for (int64_t first = 0; first < problem->rows; first += (int64_t)BLOCK * BLOCKS) {
+    double slopes[BLOCKS] = {0};
+    double curvatures[BLOCKS] = {0};
+#pragma omp parallel for schedule(dynamic) num_threads(problem->threads)
+    for (int64_t b = 0; b < BLOCKS; b++) {
+      const int64_t start = first + b * BLOCK;
+      const int64_t end = start + BLOCK < problem->rows ? start + BLOCK : problem->rows;
+      for (int64_t i = start; i < end; i++) {
+        add_row(problem, i, t, &slopes[b], &curvatures[b]);
+      }
+    }
+    for (int64_t b = 0; b < BLOCKS; b++) {
+      *slope += slopes[b];
+      *curvature += curvatures[b];
+    }
+  }
+}
+
 double diva_temperature_fit(const struct diva_temperature_problem *problem) {
   enum { ITERATIONS = 100 };
   double low = 1e-3;
@@ -45,9 +68,7 @@ double diva_temperature_fit(const struct diva_temperature_problem *problem) {
   for (int iteration = 0; iteration < ITERATIONS; iteration++) {
     double slope = 0.0;
     double curvature = 0.0;
-    for (int64_t i = 0; i < problem->rows; i++) {
-      add_row(problem, i, t, &slope, &curvature);
-    }
+    add_rows(problem, t, &slope, &curvature);
     if (slope > 0.0) {
       high = t;
     } else {

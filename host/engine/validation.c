@@ -50,10 +50,8 @@ static enum diva_status visit_validation(struct diva_primal *primal, void *conte
 enum diva_status diva_validation_run(struct diva_primal *primal, struct diva_error *error) {
   struct diva_engine *engine = primal->engine;
   struct diva_score *score = &engine->analysis->summary.validation;
-  const struct diva_matrix sums = primal->cross_scratch;
   *score = (struct diva_score){.rows = primal->validation.info.labelled_rows};
-  enum diva_status status = engine->ops->zero(
-      engine->backend, sums.buffer, 0, sums.rows * sums.stride * (int64_t)sizeof(double), error);
+  enum diva_status status = diva_engine_zero(engine, primal->cross_scratch, error);
   if (status == DIVA_OK) {
     status = diva_tiles_visit(primal, &primal->validation, "validation", PHASE_LOO,
                               visit_validation, score, error);
