@@ -1,5 +1,5 @@
 /* SHA-256 of the files of a dataset, for the record of where a result came from. */
-#define _POSIX_C_SOURCE 200809L
+#define _GNU_SOURCE
 #include "host/dataset/digests.h"
 
 #include "host/core/core.h"
@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <openssl/evp.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -98,8 +99,16 @@ enum diva_status diva_digests_create(const struct diva_path_list *paths, struct 
   return status;
 }
 
+/* Whether the thread works only while a core is idle. Best effort: where the system refuses, the
+ * digest merely competes with the analysis. */
+static void set_idle(struct diva_digests *digests, bool idle) {
+  const struct sched_param parameters = {0};
+  pthread_setschedparam(digests->thread, idle ? SCHED_IDLE : SCHED_OTHER, &parameters);
+}
+
 static void join(struct diva_digests *digests) {
   if (digests->running) {
+    set_idle(digests, false);
     pthread_join(digests->thread, NULL);
     digests->running = false;
   }
@@ -129,6 +138,9 @@ void diva_dataset_sha256_start(const struct diva_dataset *dataset) {
   struct diva_digests *digests = dataset->digests;
   if (digests && !digests->running && !digests->texts[0][0]) {
     digests->running = pthread_create(&digests->thread, NULL, digest_all, digests) == 0;
+    if (digests->running) {
+      set_idle(digests, true);
+    }
   }
 }
 
