@@ -12,7 +12,7 @@
 struct diva_prefetch_tile {
   int64_t first;              /**< dataset row of the first row */
   int64_t count;              /**< 0: there are no more */
-  const void *features;       /**< count x columns as stored, 64-byte aligned */
+  const void *features;       /**< count x columns as stored */
   const double *targets;      /**< count x outputs; NULL where the dataset has none */
   const double *base_outputs; /**< count x outputs; NULL where the dataset has none */
 };

@@ -91,7 +91,8 @@ static enum diva_status rotate_tile(struct diva_primal *primal, int64_t first, i
                                     struct diva_error *error) {
   struct diva_engine *engine = primal->engine;
   const int64_t row_bytes = primal->columns * diva_dtype_size(engine->info.feature_type);
-  const struct diva_matrix z = diva_tile_rows(primal->z, count);
+  struct diva_matrix z = diva_tile_rows(primal->z, count);
+  z.columns = primal->width;
   for (int64_t i = 0; i < count; i++) {
     primal->staging[i] = engine->weight[primal->sample_index[first + i]];
   }

@@ -49,9 +49,12 @@ static double primal_bytes(const struct diva_dataset_info *info,
   return squares + path + narrow + tiles + sample + (scores < 0x1p28 ? scores : 0x1p28);
 }
 
-static double dual_bytes(const struct diva_dataset_info *info, int64_t training_rows) {
+static double dual_bytes(const struct diva_dataset_info *info, int64_t tile_rows,
+                         int64_t training_rows) {
   const double n = (double)training_rows;
-  return n * n * 8.0 * 5.0 + n * ((double)info->columns * 16.0 + (double)info->outputs * 64.0);
+  const double d = (double)info->columns;
+  const double tile = (double)tile_rows * (d * 48.0 + n * 24.0);
+  return n * n * 8.0 * 5.0 + n * (d * 16.0 + (double)info->outputs * 64.0) + tile;
 }
 
 static double row_bytes(const struct diva_dataset_info *info) {
@@ -143,11 +146,13 @@ enum diva_status diva_plan_make(const struct diva_dataset *train,
                     (options->solver == DIVA_SOLVER_AUTO && training_rows < info.columns);
   out->solver = dual ? DIVA_SOLVER_DUAL : DIVA_SOLVER_PRIMAL;
   out->precision = starting_precision(&info, options, out->solver);
-  const double element = out->precision == DIVA_PRECISION_FLOAT32 ? 4.0 : 8.0;
-  out->tile_rows = choose_tile_rows(info.rows, info.columns, info.outputs, (int64_t)element);
+  const int64_t element = out->precision == DIVA_PRECISION_FLOAT32 ? 4 : 8;
+  out->tile_rows = choose_tile_rows(info.rows, info.columns, info.outputs, element);
+  /* A run that may turn to float64 is planned for it. */
+  const double widest = options->precision == DIVA_PRECISION_FLOAT32 ? 4.0 : 8.0;
   const double solver_bytes =
-      dual ? dual_bytes(&info, training_rows)
-           : primal_bytes(&info, options, out->tile_rows, training_rows, element);
+      dual ? dual_bytes(&info, out->tile_rows, training_rows)
+           : primal_bytes(&info, options, out->tile_rows, training_rows, widest);
   const double needed = row_bytes(&info) + solver_bytes;
   const bool second_loo_pass =
       options->loss == DIVA_LOSS_CROSS_ENTROPY && options->temperature == 0.0;

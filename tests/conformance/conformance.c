@@ -8,8 +8,8 @@
 /* Around a chunk of rows (256), the leaves (96) and blocks (512) of triangles; d > n; wide outputs.
  */
 static const struct shape SHAPES[] = {
-    {0, 5, 3},    {1, 1, 1},     {1, 2, 2},    {2, 97, 3},    {255, 95, 3}, {256, 96, 10},
-    {257, 97, 4}, {513, 193, 7}, {60, 513, 5}, {140, 600, 3}, {40, 3, 150},
+    {0, 5, 3},    {1, 1, 1},     {1, 2, 2},    {2, 97, 3},   {255, 95, 3}, {256, 96, 10},
+    {257, 97, 4}, {513, 193, 7}, {60, 513, 5}, {90, 600, 3}, {40, 3, 150},
 };
 
 /*
@@ -63,20 +63,23 @@ static uint64_t run_case(const struct diva_backend_ops *ops, const struct operat
   return self.digest;
 }
 
-/* Every shape, with one thread and with three: the bytes may not differ. */
+/* Every shape with three threads; those of several chunks with one as well, to the same bytes. */
 static void run_operation(const struct diva_backend_ops *ops, const struct operation *operation,
                           bool double_tiles) {
   struct accuracy accuracy = {.operation = operation->name};
   const double bound = double_tiles ? operation->float64_bound : operation->float32_bound;
   for (size_t s = 0; s < sizeof SHAPES / sizeof SHAPES[0]; s++) {
-    if (SHAPES[s].columns > operation->most_columns) {
+    const struct shape shape = SHAPES[s];
+    if (shape.columns > operation->most_columns) {
       continue;
     }
-    const uint64_t alone = run_case(ops, operation, SHAPES[s], double_tiles, 1, &accuracy);
-    const uint64_t three = run_case(ops, operation, SHAPES[s], double_tiles, 3, &accuracy);
-    cr_expect(alone == three, "%s %s: 3 threads give other bytes than 1 at %lld x %lld x %lld",
-              ops->name, operation->name, (long long)SHAPES[s].rows, (long long)SHAPES[s].columns,
-              (long long)SHAPES[s].outputs);
+    const uint64_t three = run_case(ops, operation, shape, double_tiles, 3, &accuracy);
+    if (shape.rows > 256 || shape.columns > 512) {
+      const uint64_t alone = run_case(ops, operation, shape, double_tiles, 1, &accuracy);
+      cr_expect(alone == three, "%s %s: 3 threads give other bytes than 1 at %lld x %lld x %lld",
+                ops->name, operation->name, (long long)shape.rows, (long long)shape.columns,
+                (long long)shape.outputs);
+    }
   }
   printf("%-5s %-8s %-28s error %.2Le, bound %.0e\n", ops->name,
          double_tiles ? "float64" : "float32", operation->name, accuracy.worst, bound);

@@ -90,8 +90,11 @@ void *reference_allocate(int64_t count, size_t size) {
 uint64_t reference_digest(uint64_t digest, const void *bytes, size_t count) {
   const unsigned char *byte = bytes;
   digest ^= 0xcbf29ce484222325U;
-  for (size_t i = 0; i < count; i++) {
-    digest = (digest ^ byte[i]) * 0x100000001b3U;
+  for (size_t i = 0; i < count; i += sizeof digest) {
+    uint64_t word = 0;
+    memcpy(&word, byte + i, count - i < sizeof word ? count - i : sizeof word);
+    digest = (digest ^ word) * 0x100000001b3U;
+    digest ^= digest >> 29;
   }
   return digest;
 }

@@ -38,7 +38,7 @@ uint16_t reference_bfloat_bits(double value);
 /** Zeroed memory that a test cannot do without. */
 void *reference_allocate(int64_t count, size_t size);
 
-/** Mixes bytes into a digest (FNV-1a); start from 0. */
+/** Mixes bytes into a digest (after FNV-1a, a word at a time); start from 0. */
 uint64_t reference_digest(uint64_t digest, const void *bytes, size_t count);
 
 /** Spearman's rank correlation; ties get the mean rank, pairs with a NaN are
