@@ -212,7 +212,10 @@ struct diva_backend_ops {
   /** R^-1 in place, float64. */
   enum diva_status (*triangular_inverse)(struct diva_backend *backend, struct diva_matrix r,
                                          struct diva_error *error);
-  /** A = V' diag(s) V: eigenvectors as rows in place of A, s ascending; float64. */
+  /**
+   * A = V' diag(s) V: eigenvectors as rows in place of A, s ascending. Stored as float64, computed
+   * in tile type: what lambda is chosen by need not be finer than the rows it is chosen on.
+   */
   enum diva_status (*eigen)(struct diva_backend *backend, struct diva_matrix a,
                             struct diva_vector eigenvalues, struct diva_error *error);
 };

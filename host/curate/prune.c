@@ -4,6 +4,9 @@
 #include <math.h>
 #include <stdlib.h>
 
+/* Nothing can be fitted to fewer rows. */
+enum { FEWEST_KEPT = 2 };
+
 void diva_prune_options_init(struct diva_prune_options *options) {
   *options = (struct diva_prune_options){
       .version = DIVA_STRUCT_VERSION, .threshold = NAN, .count = -1, .fraction = 0.05};
@@ -39,11 +42,24 @@ static enum diva_status check_options(const struct diva_prune_options *options,
   return DIVA_OK;
 }
 
-static void drop_above(struct diva_decision *decision, const struct diva_columns *columns,
-                       double threshold) {
+static enum diva_status drop_above(struct diva_decision *decision,
+                                   const struct diva_columns *columns, double threshold,
+                                   struct diva_error *error) {
+  int64_t trained = 0;
+  int64_t dropped = 0;
   for (int64_t i = 0; i < columns->rows; i++) {
-    decision->keep[i] = !(columns->weight[i] > 0.0 && columns->derivative[i] > threshold);
+    const bool drop = columns->weight[i] > 0.0 && columns->derivative[i] > threshold;
+    trained += columns->weight[i] > 0.0;
+    dropped += drop;
+    decision->keep[i] = !drop;
   }
+  if (trained - dropped < FEWEST_KEPT) {
+    return diva_error_set(error, DIVA_ERROR_USAGE,
+                          "threshold %g would drop %lld of %lld training rows; at least %d must be "
+                          "kept",
+                          threshold, (long long)dropped, (long long)trained, FEWEST_KEPT);
+  }
+  return DIVA_OK;
 }
 
 /* Drops the training rows with the largest derivatives; ties go to the earlier row. */
@@ -83,7 +99,7 @@ enum diva_status diva_prune(const struct diva_dataset *dataset,
     return status;
   }
   if (!isnan(options->threshold)) {
-    drop_above(*out, &columns, options->threshold);
+    status = drop_above(*out, &columns, options->threshold, error);
   } else {
     const int64_t share = llround(options->fraction * (double)summary.training_rows);
     const int64_t most = summary.training_rows - 1;

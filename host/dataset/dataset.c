@@ -66,8 +66,10 @@ static const char *part_name(const struct diva_dataset *dataset, enum diva_part 
 static enum diva_status finish_labels(struct diva_dataset *dataset, int64_t outputs,
                                       struct diva_error *error) {
   struct diva_label_facts facts;
+  const struct diva_shards *shards = diva_dataset_shards(dataset);
+  const bool single_class = shards && shards->schema.single_class;
   diva_labels_summarise(dataset->labels, dataset->info.rows, &facts);
-  enum diva_status status = diva_labels_check_classes(&facts, error);
+  enum diva_status status = diva_labels_check_classes(&facts, single_class, error);
   if (status) {
     diva_error_prefix(error, "%s: ", part_name(dataset, DIVA_PART_LABELS));
     return status;
@@ -168,6 +170,18 @@ const char *diva_dataset_id(const struct diva_dataset *dataset, int64_t row,
   }
   snprintf(scratch, DIVA_ID_SCRATCH_SIZE, "%" PRId64, row);
   return scratch;
+}
+
+const char *diva_dataset_row_path(const struct diva_dataset *dataset, int64_t row,
+                                  int64_t *row_in_file) {
+  const struct diva_shards *shards = diva_dataset_shards(dataset);
+  *row_in_file = row;
+  if (!shards || row < 0 || row >= dataset->info.rows) {
+    return NULL;
+  }
+  const struct diva_shard *shard = &shards->shards[diva_shards_find(shards, row)];
+  *row_in_file = row - shard->first;
+  return shard->path;
 }
 
 const char *diva_dataset_path(const struct diva_dataset *dataset, int64_t file) {

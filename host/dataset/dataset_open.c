@@ -77,14 +77,18 @@ static enum diva_status compare_shard(const struct diva_dataset *dataset,
   if (!same_names(&source->class_names, &dataset->class_names)) {
     return disagree(shards, "the class_names", error);
   }
+  if (has_part(shards, DIVA_PART_TARGETS) != info->has_targets) {
+    return diva_error_set(error, DIVA_ERROR_INPUT, "%s: has %s, but %s has %s", source->file.path,
+                          info->has_targets ? "labels" : "targets", shards->shards[0].path,
+                          info->has_targets ? "targets" : "labels");
+  }
   if (source->outputs != shards->outputs) {
     return disagree(shards, "the numbers of outputs", error);
   }
-  if (has_part(shards, DIVA_PART_TARGETS) != info->has_targets ||
-      has_part(shards, DIVA_PART_IDS) != info->has_ids ||
+  if (has_part(shards, DIVA_PART_IDS) != info->has_ids ||
       has_part(shards, DIVA_PART_WEIGHTS) != info->has_weights ||
       has_part(shards, DIVA_PART_BASE_OUTPUTS) != info->has_base_outputs) {
-    return disagree(shards, "the datasets (labels, targets, ids, weights or base outputs) present",
+    return disagree(shards, "the datasets (ids, weights or base outputs) present",
                     error);
   }
   return DIVA_OK;
@@ -167,7 +171,7 @@ static enum diva_status read_shard(struct diva_dataset *dataset, struct diva_sha
     return status;
   }
   if (dataset->labels) {
-    status = diva_h5_labels_read(source, shards->outputs, dataset->info.rows,
+    status = diva_h5_labels_read(source, shards->outputs, dataset->class_names.count > 0, dataset->info.rows,
                                  dataset->labels + shard->first, error);
   }
   if (!status && dataset->weights) {

@@ -21,9 +21,12 @@ static int64_t block_length(int64_t first, int64_t rows, int64_t block) {
 }
 
 enum diva_status diva_h5_labels_read(const struct diva_h5_source *source, int64_t outputs,
-                                     int64_t dataset_rows, int32_t *out, struct diva_error *error) {
+                                     bool named_classes, int64_t dataset_rows, int32_t *out,
+                                     struct diva_error *error) {
   const struct diva_h5_dataset *labels = &source->parts[DIVA_PART_LABELS];
+  const struct diva_h5_dataset *base = &source->parts[DIVA_PART_BASE_OUTPUTS];
   struct diva_label_limit limit = diva_label_limit_make(outputs, dataset_rows);
+  limit.base_outputs = diva_h5_dataset_is_open(base) && !named_classes ? base->name : NULL;
   bool is_unsigned = diva_h5_is_unsigned(labels->type);
   hid_t memory_type = is_unsigned ? H5T_NATIVE_UINT64 : H5T_NATIVE_INT64;
   int64_t *block = malloc(BLOCK_ROWS * sizeof *block);
@@ -236,6 +239,12 @@ enum diva_status diva_h5_class_names_read(struct diva_h5_source *source, struct 
     status = fail_names(source, error, "is not a list of strings");
   } else {
     status = read_name_strings(source, attribute, type, space, error);
+    if (!status) {
+      status = diva_class_names_check(&source->class_names, error);
+      if (status) {
+        diva_error_prefix(error, "%s: attribute class_names: ", source->file.path);
+      }
+    }
   }
   diva_h5_close_id(&space);
   diva_h5_close_id(&type);

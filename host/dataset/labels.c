@@ -27,6 +27,11 @@ static enum diva_status refuse_label(const struct diva_label_limit *limit, int64
     diva_error_set(error, DIVA_ERROR_INPUT,
                    "row %" PRId64 ": label %s; a label is 0 or more, or -1 for an unlabelled row",
                    row, text);
+  } else if (limit->base_outputs) {
+    diva_error_set(error, DIVA_ERROR_INPUT,
+                   "row %" PRId64 ": label %s needs a class more than the %" PRId64
+                   " columns of base_outputs (/%s)",
+                   row, text, limit->largest + 1, limit->base_outputs);
   } else if (limit->known) {
     diva_error_set(error, DIVA_ERROR_INPUT,
                    "row %" PRId64 ": label %s is out of range; there are %" PRId64
@@ -72,18 +77,30 @@ void diva_labels_summarise(const int32_t *labels, int64_t rows, struct diva_labe
   }
 }
 
-enum diva_status diva_labels_check_classes(const struct diva_label_facts *facts,
+enum diva_status diva_labels_check_classes(const struct diva_label_facts *facts, bool single_class,
                                            struct diva_error *error) {
   if (!facts->labelled) {
     return diva_error_set(error, DIVA_ERROR_INPUT, "no row is labelled (all are -1)");
   }
-  if (facts->smallest == facts->largest) {
+  if (facts->smallest == facts->largest && !single_class) {
     return diva_error_set(error, DIVA_ERROR_INPUT,
                           "only one class: all %" PRId64 " labelled rows are of class %" PRId32
                           "; at least two classes are needed",
                           facts->labelled, facts->largest);
   }
   return DIVA_OK;
+}
+
+enum diva_status diva_class_names_check(const struct diva_string_table *names,
+                                        struct diva_error *error) {
+  int64_t first, second;
+  enum diva_status status = diva_string_table_duplicate(names, &first, &second, error);
+  if (status || second < 0) {
+    return status;
+  }
+  return diva_error_set(error, DIVA_ERROR_INPUT,
+                        "classes %" PRId64 " and %" PRId64 " have the same name '%s'", first,
+                        second, diva_string_table_get(names, first));
 }
 
 enum diva_status diva_weights_check(const double *weights, int64_t first_row, int64_t count,

@@ -5,6 +5,8 @@
 #ifndef DIVA_LABELS_H
 #define DIVA_LABELS_H
 
+#include "host/dataset/string_table.h"
+
 #include <diva/error.h>
 
 /** More classes than this is taken for a damaged file. */
@@ -13,7 +15,8 @@ enum { DIVA_CLASSES_MAX = 1 << 20 };
 /** The largest label allowed. */
 struct diva_label_limit {
   int64_t largest;
-  bool known; /**< from class names or base outputs; else the bound of what is sane */
+  bool known;                /**< from class names or base outputs; else the bound of what is sane */
+  const char *base_outputs; /**< the dataset that alone says so, NULL: none */
 };
 
 /**
@@ -43,9 +46,13 @@ struct diva_label_facts {
 
 void diva_labels_summarise(const int32_t *labels, int64_t rows, struct diva_label_facts *out);
 
-/** DIVA_ERROR_INPUT where nothing is labelled, or all of one class. */
-enum diva_status diva_labels_check_classes(const struct diva_label_facts *facts,
+/** DIVA_ERROR_INPUT where nothing is labelled, or all of one class and that is not allowed. */
+enum diva_status diva_labels_check_classes(const struct diva_label_facts *facts, bool single_class,
                                            struct diva_error *error);
+
+/** DIVA_ERROR_INPUT "classes A and B have the same name 'NAME'". */
+enum diva_status diva_class_names_check(const struct diva_string_table *names,
+                                        struct diva_error *error);
 
 /** Checks that each of `count` weights is finite and >= 0; sets *positive where one is > 0. */
 enum diva_status diva_weights_check(const double *weights, int64_t first_row, int64_t count,

@@ -147,6 +147,12 @@ static enum diva_status copy_columns(struct diva_dataset *dataset,
   if (!status && arrays->class_names) {
     status = copy_strings(&dataset->class_names, arrays->class_names, arrays->outputs,
                           "class_names", error);
+    if (!status) {
+      status = diva_class_names_check(&dataset->class_names, error);
+      if (status) {
+        diva_error_prefix(error, "class_names: ");
+      }
+    }
   }
   return status;
 }

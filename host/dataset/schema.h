@@ -27,6 +27,7 @@ struct diva_schema {
   struct diva_part_name parts[DIVA_PARTS];
   bool prefer_targets; /**< targets were named, so labels are not looked for */
   bool allow_external;
+  bool single_class; /**< as in diva_dataset_options */
   int64_t memory; /**< as in diva_dataset_options */
 };
 

@@ -80,12 +80,23 @@ static void summarise(struct diva_engine *engine) {
   summary->memory_planned = engine->plan.memory;
 }
 
-/* Puts the name of the dataset's first file before a message about its contents. */
+static bool begins_with_path(const struct diva_error *error, const struct diva_dataset *dataset) {
+  for (int64_t file = 0; dataset && diva_dataset_path(dataset, file); file++) {
+    const char *path = diva_dataset_path(dataset, file);
+    if (strncmp(error->message, path, strlen(path)) == 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/* Puts the name of the dataset's first file before a message about its contents that names none. */
 static void name_file(const struct diva_engine *engine, enum diva_status status,
                       struct diva_error *error) {
   const char *path = diva_dataset_path(engine->train, 0);
   const bool about_data = status == DIVA_ERROR_INPUT || status == DIVA_ERROR_NUMERICAL;
-  if (path && about_data && error && strncmp(error->message, path, strlen(path)) != 0) {
+  if (path && about_data && error && !begins_with_path(error, engine->train) &&
+      !begins_with_path(error, engine->validation)) {
     diva_error_prefix(error, "%s: ", path);
   }
 }

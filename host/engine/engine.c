@@ -118,11 +118,12 @@ enum diva_status diva_engine_check_fault(struct diva_engine *engine,
     return status;
   }
   const int64_t row = position / engine->info.columns;
-  const char *path = diva_dataset_path(dataset, 0);
+  int64_t row_in_file;
+  const char *path = diva_dataset_row_path(dataset, row, &row_in_file);
   char scratch[DIVA_ID_SCRATCH_SIZE];
   diva_error_set(error, DIVA_ERROR_INPUT,
-                 "features: row %lld (id %s), column %lld is NaN or infinite", (long long)row,
-                 diva_dataset_id(dataset, row, scratch),
+                 "/features: row %lld (id %s), column %lld is NaN or infinite",
+                 (long long)row_in_file, diva_dataset_id(dataset, row, scratch),
                  (long long)(position % engine->info.columns));
   if (path) {
     diva_error_prefix(error, "%s: ", path);

@@ -121,6 +121,12 @@ int64_t diva_plan_training_rows(const struct diva_dataset *train,
 /** Fills weight, importance and what follows from them; checks the weights and the classes. */
 enum diva_status diva_rows_prepare(struct diva_engine *engine, struct diva_error *error);
 
+/** With cross-entropy, refuses targets that are not distributions: rows of values >= 0 that add up
+ * to 1. `first` is the dataset row of the first. */
+enum diva_status diva_rows_check_distribution(const struct diva_engine *engine,
+                                              const double *targets, int64_t first, int64_t count,
+                                              struct diva_error *error);
+
 /** Sets the columns of rows without a label to null, and the means of the summary. `scores` says
  * whether margin, quality and suggestion exist. */
 void diva_rows_finish(struct diva_engine *engine);

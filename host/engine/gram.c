@@ -51,11 +51,13 @@ static enum diva_status visit_gram(struct diva_primal *primal, void *context,
   return status;
 }
 
-/* A shift near the mean, from the first rows: with it the sums of squares cancel nothing. */
+/* A shift near the mean, from a few rows: with it the sums of squares cancel nothing. */
 static enum diva_status set_first_shift(struct diva_primal *primal, struct diva_error *error) {
   struct diva_engine *engine = primal->engine;
-  const int64_t count =
+  const int64_t few = 256;
+  const int64_t most =
       primal->tile_rows < engine->info.rows ? primal->tile_rows : engine->info.rows;
+  const int64_t count = few < most ? few : most;
   const int64_t row_bytes = primal->columns * diva_dtype_size(engine->info.feature_type);
   double *mean = NULL;
   void *stored = NULL;

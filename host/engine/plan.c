@@ -81,22 +81,22 @@ static enum diva_status check_memory(double needed, const struct diva_analysis_o
   const double unit = 0x1p20;
   if (needed > machine) {
     return diva_error_set(error, DIVA_ERROR_INPUT,
-                          "the run needs %.0f MiB of memory; this machine has %.0f MiB",
+                          "the run needs %.1f MiB of memory; this machine has %.1f MiB",
                           needed / unit, machine / unit);
   }
   if (options->memory > 0 && needed > (double)options->memory) {
     return diva_error_set(error, DIVA_ERROR_RESOURCE,
-                          "the run needs %.0f MiB of memory; --memory allows %.0f MiB",
+                          "the run needs %.1f MiB of memory; --memory allows %.1f MiB",
                           needed / unit, (double)options->memory / unit);
   }
   return DIVA_OK;
 }
 
 /* The validation set must speak of the same columns and outputs. */
-static enum diva_status check_validation(const struct diva_dataset_info *info,
-                                         const struct diva_dataset *train,
-                                         const struct diva_dataset *validation,
-                                         struct diva_error *error) {
+static enum diva_status compare_validation(const struct diva_dataset_info *info,
+                                           const struct diva_dataset *train,
+                                           const struct diva_dataset *validation,
+                                           struct diva_error *error) {
   struct diva_dataset_info other;
   diva_dataset_describe(validation, &other);
   if (other.columns != info->columns) {
@@ -130,6 +130,18 @@ static enum diva_status check_validation(const struct diva_dataset_info *info,
   return DIVA_OK;
 }
 
+static enum diva_status check_validation(const struct diva_dataset_info *info,
+                                         const struct diva_dataset *train,
+                                         const struct diva_dataset *validation,
+                                         struct diva_error *error) {
+  const enum diva_status status = compare_validation(info, train, validation, error);
+  const char *path = diva_dataset_path(validation, 0);
+  if (status != DIVA_OK && path) {
+    diva_error_prefix(error, "%s: ", path);
+  }
+  return status;
+}
+
 enum diva_status diva_plan_make(const struct diva_dataset *train,
                                 const struct diva_dataset *validation,
                                 const struct diva_analysis_options *options, int64_t training_rows,
@@ -150,10 +162,17 @@ enum diva_status diva_plan_make(const struct diva_dataset *train,
   out->tile_rows = choose_tile_rows(info.rows, info.columns, info.outputs, element);
   /* A run that may turn to float64 is planned for it. */
   const double widest = options->precision == DIVA_PRECISION_FLOAT32 ? 4.0 : 8.0;
-  const double solver_bytes =
-      dual ? dual_bytes(&info, out->tile_rows, training_rows)
-           : primal_bytes(&info, options, out->tile_rows, training_rows, widest);
-  const double needed = row_bytes(&info) + solver_bytes;
+  double needed = 0.0;
+  for (;;) {
+    needed = row_bytes(&info) +
+             (dual ? dual_bytes(&info, out->tile_rows, training_rows)
+                   : primal_bytes(&info, options, out->tile_rows, training_rows, widest));
+    if (options->memory == 0 || needed <= (double)options->memory ||
+        out->tile_rows / 2 < FEWEST_ROWS) {
+      break;
+    }
+    out->tile_rows /= 2;
+  }
   const bool second_loo_pass =
       options->loss == DIVA_LOSS_CROSS_ENTROPY && options->temperature == 0.0;
   out->passes = dual ? 1 : (second_loo_pass ? 4 : 3);

@@ -10,7 +10,11 @@
  * worst), and that of r = e / (1 - h) grows as h nears 1. The promise is 1e-4.
  */
 static const double LARGEST_FLOAT32_CONDITION = 3e3;
-static const double SMALLEST_FLOAT32_SLACK = 1e-2;
+static const double SMALLEST_FLOAT32_SLACK = 0.1;
+
+/* And where float64 does: as h nears 1 the derivative loses digits with the square of 1 / (1 - h),
+ * which the dual solver never forms. */
+static const double SMALLEST_PRIMAL_SLACK = 1e-3;
 
 static enum diva_status describe_validation(struct diva_primal *primal, struct diva_error *error) {
   struct diva_engine *engine = primal->engine;
@@ -31,50 +35,93 @@ static enum diva_status describe_validation(struct diva_primal *primal, struct d
   return status;
 }
 
-/* Whether the leverages leave float32 enough digits of 1 - h. */
-static bool slack_is_small(const struct diva_engine *engine) {
+static double smallest_slack(const struct diva_engine *engine) {
+  double smallest = 1.0;
   for (int64_t i = 0; i < engine->info.rows; i++) {
-    if (1.0 - engine->analysis->leverage[i] < SMALLEST_FLOAT32_SLACK) {
-      return true;
+    smallest = fmin(smallest, 1.0 - engine->analysis->leverage[i]);
+  }
+  return smallest;
+}
+
+static bool may_turn_to_float64(const struct diva_engine *engine) {
+  return engine->options->precision == DIVA_PRECISION_AUTO &&
+         engine->element != (int64_t)sizeof(double);
+}
+
+/* Nothing is gained by the dual for many more rows than columns, and much time lost. */
+static bool may_turn_to_dual(const struct diva_engine *engine) {
+  return engine->options->solver == DIVA_SOLVER_AUTO &&
+         engine->training_rows <= 2 * engine->info.columns;
+}
+
+/* Squares of the features, or their sums, that leave the range of the tile type. */
+static bool sums_leave_range(const struct diva_primal *primal) {
+  const bool doubles = primal->engine->element == (int64_t)sizeof(double);
+  const double largest = doubles ? 1e300 : 1e30;
+  const double smallest = doubles ? 1e-300 : 1e-30;
+  double trace = 0.0;
+  for (int64_t j = 0; j < primal->columns; j++) {
+    trace += primal->host_gram[j * primal->width + j];
+  }
+  return !(trace < largest) || (trace > -smallest && trace < smallest);
+}
+
+/* The error for a column whose squares overflow even so, if there is one. */
+static enum diva_status check_columns(const struct diva_primal *primal, struct diva_error *error) {
+  for (int64_t j = 0; j < primal->columns; j++) {
+    if (!isfinite(primal->host_gram[j * primal->width + j])) {
+      return diva_error_set(error, DIVA_ERROR_NUMERICAL,
+                            "/features: the squares of column %lld overflow; scale the features "
+                            "down",
+                            (long long)j);
     }
   }
-  return false;
+  return DIVA_OK;
 }
 
-/* Whether a float32 run has met what only float64 can answer. */
-static bool needs_float64(const struct diva_engine *engine, bool leverages_known) {
-  if (engine->options->precision != DIVA_PRECISION_AUTO ||
-      engine->element == (int64_t)sizeof(double)) {
-    return false;
-  }
-  return engine->analysis->summary.condition > LARGEST_FLOAT32_CONDITION ||
-         (leverages_known && slack_is_small(engine));
-}
+/* What a run in this precision and by this solver has met. */
+enum outcome { DONE, NEEDS_FLOAT64, NEEDS_DUAL };
 
-static enum diva_status fit(struct diva_primal *primal, bool *restart, struct diva_error *error) {
+static enum diva_status fit(struct diva_primal *primal, enum outcome *outcome,
+                            struct diva_error *error) {
   struct diva_engine *engine = primal->engine;
+  const bool may_widen = may_turn_to_float64(engine);
   enum diva_status status = diva_gram_run(primal, error);
+  if (status == DIVA_OK && may_widen && sums_leave_range(primal)) {
+    *outcome = NEEDS_FLOAT64;
+    return DIVA_OK;
+  }
+  if (status == DIVA_OK) {
+    status = check_columns(primal, error);
+  }
   if (status == DIVA_OK && engine->lambda == 0.0) {
     status = diva_path_run(primal, error);
   }
   if (status == DIVA_OK) {
     status = diva_factor_run(primal, error);
-    *restart = needs_float64(engine, false);
-    if (status == DIVA_ERROR_NUMERICAL && engine->options->precision == DIVA_PRECISION_AUTO &&
-        engine->element != (int64_t)sizeof(double)) {
-      *restart = true;
-      status = DIVA_OK;
-    }
   }
-  if (status == DIVA_OK && !*restart) {
+  if ((status == DIVA_ERROR_NUMERICAL ||
+       engine->analysis->summary.condition > LARGEST_FLOAT32_CONDITION) &&
+      may_widen && (status == DIVA_OK || status == DIVA_ERROR_NUMERICAL)) {
+    *outcome = NEEDS_FLOAT64;
+    return DIVA_OK;
+  }
+  if (status == DIVA_OK) {
     status = diva_loo_run(primal, error);
-    *restart = status == DIVA_OK && needs_float64(engine, true);
+  }
+  if (status == DIVA_OK) {
+    const double slack = smallest_slack(engine);
+    if (may_widen && slack < SMALLEST_FLOAT32_SLACK) {
+      *outcome = NEEDS_FLOAT64;
+    } else if (may_turn_to_dual(engine) && slack < SMALLEST_PRIMAL_SLACK) {
+      *outcome = NEEDS_DUAL;
+    }
   }
   return status;
 }
 
-static enum diva_status attempt(struct diva_engine *engine, bool double_tiles, bool *restart,
-                                struct diva_error *error) {
+static enum diva_status attempt(struct diva_engine *engine, bool double_tiles,
+                                enum outcome *outcome, struct diva_error *error) {
   struct diva_primal primal = {
       .engine = engine,
       .train = {.dataset = engine->train,
@@ -86,7 +133,7 @@ static enum diva_status attempt(struct diva_engine *engine, bool double_tiles, b
       .width = engine->info.columns + (engine->options->intercept ? 1 : 0),
       .tile_rows = engine->plan.tile_rows,
   };
-  *restart = false;
+  *outcome = DONE;
   enum diva_status status =
       diva_engine_open_backend(engine, double_tiles, primal.tile_rows, primal.columns + 1, error);
   if (status == DIVA_OK) {
@@ -96,28 +143,48 @@ static enum diva_status attempt(struct diva_engine *engine, bool double_tiles, b
     status = diva_primal_allocate(&primal, error);
   }
   if (status == DIVA_OK) {
-    status = fit(&primal, restart, error);
+    status = fit(&primal, outcome, error);
   }
-  if (status == DIVA_OK && !*restart && engine->validation) {
+  if (status == DIVA_OK && *outcome == DONE && engine->validation) {
     status = diva_validation_run(&primal, error);
   }
-  if (status == DIVA_OK && !*restart) {
+  if (status == DIVA_OK && *outcome == DONE) {
     status = diva_derivative_run(&primal, error);
   }
   diva_primal_free(&primal);
   return status;
 }
 
+/* A float32 result is a float32 value: what is printed, sorted and compared is then the same. */
+static void round_columns(struct diva_analysis *analysis, int64_t rows) {
+  double *columns[] = {analysis->derivative, analysis->leverage, analysis->loo_loss,
+                       analysis->loo_margin, analysis->label_quality};
+  for (size_t c = 0; c < sizeof columns / sizeof columns[0]; c++) {
+    for (int64_t i = 0; columns[c] && i < rows; i++) {
+      columns[c][i] = (double)(float)columns[c][i];
+    }
+  }
+}
+
 enum diva_status diva_primal_run(struct diva_engine *engine, struct diva_error *error) {
-  bool restart = false;
-  bool double_tiles = engine->plan.precision == DIVA_PRECISION_FLOAT64;
   const double temperature = engine->temperature;
-  enum diva_status status = attempt(engine, double_tiles, &restart, error);
-  if (status == DIVA_OK && restart) {
+  enum outcome outcome = NEEDS_FLOAT64;
+  bool double_tiles = engine->plan.precision == DIVA_PRECISION_FLOAT64;
+  enum diva_status status = attempt(engine, double_tiles, &outcome, error);
+  if (status == DIVA_OK && outcome == NEEDS_FLOAT64) {
     double_tiles = true;
     engine->lambda = engine->options->lambda;
     engine->temperature = temperature;
-    status = attempt(engine, double_tiles, &restart, error);
+    status = attempt(engine, double_tiles, &outcome, error);
+  }
+  if (status == DIVA_OK && outcome == NEEDS_DUAL) {
+    engine->plan.solver = DIVA_SOLVER_DUAL;
+    engine->lambda = engine->options->lambda;
+    engine->temperature = temperature;
+    return diva_dual_run(engine, error);
+  }
+  if (!double_tiles && status == DIVA_OK) {
+    round_columns(engine->analysis, engine->info.rows);
   }
   engine->analysis->summary.precision =
       double_tiles ? DIVA_PRECISION_FLOAT64 : DIVA_PRECISION_FLOAT32;

@@ -83,6 +83,27 @@ enum diva_status diva_rows_prepare(struct diva_engine *engine, struct diva_error
   return check_classes(engine, error);
 }
 
+enum diva_status diva_rows_check_distribution(const struct diva_engine *engine,
+                                              const double *targets, int64_t first, int64_t count,
+                                              struct diva_error *error) {
+  const double tolerance = 1e-3;
+  for (int64_t i = 0; i < count && engine->options->loss == DIVA_LOSS_CROSS_ENTROPY; i++) {
+    double sum = 0.0;
+    bool negative = false;
+    for (int64_t c = 0; c < engine->info.outputs; c++) {
+      sum += targets[i * engine->info.outputs + c];
+      negative = negative || targets[i * engine->info.outputs + c] < 0.0;
+    }
+    if (negative || fabs(sum - 1.0) > tolerance) {
+      return diva_error_set(error, DIVA_ERROR_INPUT,
+                            "/targets: row %lld is no distribution (sum %g%s), which cross-entropy "
+                            "needs; use the squared loss",
+                            (long long)(first + i), sum, negative ? ", a value below 0" : "");
+    }
+  }
+  return DIVA_OK;
+}
+
 static void blank_row(struct diva_analysis *analysis, int64_t i) {
   analysis->loo_loss[i] = NAN;
   analysis->loo_margin[i] = NAN;

@@ -90,6 +90,9 @@ static enum diva_status upload_targets(struct diva_primal *primal, const struct 
     status = engine->ops->convert(engine->backend, wide, tile->y, error);
   }
   if (status == DIVA_OK && !set->labels) {
+    status = diva_rows_check_distribution(engine, read->targets, read->first, read->count, error);
+  }
+  if (status == DIVA_OK && !set->labels) {
     tile->facts.targets = diva_tile_rows(primal->targets, tile->count);
     tile->host_targets = read->targets;
     status = diva_engine_upload(engine, tile->facts.targets, read->targets, error);

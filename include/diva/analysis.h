@@ -39,7 +39,8 @@ enum diva_precision {
 };
 
 enum diva_solver {
-  DIVA_SOLVER_AUTO,   /**< dual where there are fewer training rows than columns */
+  DIVA_SOLVER_AUTO,   /**< dual where there are fewer training rows than columns, or hardly more
+                           and leverages so near 1 that the primal loses its digits */
   DIVA_SOLVER_PRIMAL, /**< columns x columns system, streaming */
   DIVA_SOLVER_DUAL    /**< rows x rows system; accurate down to tiny lambda */
 };

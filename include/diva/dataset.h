@@ -37,6 +37,8 @@ struct diva_dataset_options {
   const char *weights;      /**< default "weights", optional: rows, finite and >= 0 */
   bool allow_external;      /**< follow external links, external storage and virtual datasets */
   int64_t memory;           /**< bytes that may be used; 0: what the machine has */
+  bool single_class;        /**< allow a set with one class or one row, as a validation set may
+                                 be */
 };
 
 DIVA_API void diva_dataset_options_init(struct diva_dataset_options *options);
@@ -125,6 +127,10 @@ DIVA_API const char *diva_dataset_id(const struct diva_dataset *dataset, int64_t
 /** Path of a file of the dataset as opened, borrowed; NULL in memory or out of range. */
 DIVA_API const char *diva_dataset_path(const struct diva_dataset *dataset, int64_t file);
 
+/** The file a row is in, borrowed, and its row there; NULL (and `row` itself) in memory. */
+DIVA_API const char *diva_dataset_row_path(const struct diva_dataset *dataset, int64_t row,
+                                           int64_t *row_in_file);
+
 /**
  * Reads rows [first, first + count) of the features as they are stored, row-major.
  * @param out  count x columns elements of feature_type, owned by the caller
@@ -160,7 +166,10 @@ DIVA_API enum diva_status diva_dataset_sha256(const struct diva_dataset *dataset
 /**
  * Writes the rows named (ascending or not) with everything the file holds of them: each dataset
  * whose first dimension is n is cut to these rows, all else (attributes, groups, other datasets) is
- * copied. `labels`, if not NULL, replaces the labels (length of the whole dataset); `weights`
+ * copied. Left out is what could not be copied whole: datasets and attributes that hold references
+ * to objects or regions (so dimension scales come loose from what they describe), links out of the
+ * file that are not followed, and datasets, of no use to the analysis, that cannot be read.
+ * `labels`, if not NULL, replaces the labels (length of the whole dataset); `weights`
  * likewise is written as /weights. The file appears under its name only when complete.
  * @param progress  nullable; called between blocks
  * @return DIVA_ERROR_USAGE for a dataset in memory, or if `path` is one of the inputs

@@ -119,44 +119,97 @@ enum diva_status diva_cpu_triangular_inverse(struct diva_backend *backend, struc
   return DIVA_OK;
 }
 
-enum diva_status diva_cpu_eigen(struct diva_backend *backend, struct diva_matrix a,
-                                struct diva_vector eigenvalues, struct diva_error *error) {
-  const diva_blas_int n = (diva_blas_int)a.rows;
-  const diva_blas_int stride = (diva_blas_int)a.stride;
-  diva_blas_int info = 0;
-  if (n == 0) {
-    return DIVA_OK;
-  }
-  const int64_t work_length = 1 + 6 * a.rows + 2 * a.rows * a.rows;
-  const int64_t integer_length = 3 + 5 * a.rows;
+/* Workspace of an eigendecomposition: LAPACK's, and a copy of the matrix in tile type. */
+struct eigen_work {
+  double *work; /* floats where the tile type is */
+  diva_blas_int *integers;
+  float *matrix;
+  float *values;
+  diva_blas_int work_length;
+  diva_blas_int integer_length;
+};
+
+static enum diva_status open_eigen_work(const struct diva_backend *backend, int64_t n,
+                                        struct eigen_work *out, struct diva_error *error) {
+  const int64_t work_length = 1 + 6 * n + 2 * n * n;
+  const bool single = !backend->config.double_tiles;
+  *out = (struct eigen_work){0};
   if (work_length > INT32_MAX) {
     return diva_error_set(error, DIVA_ERROR_RESOURCE,
                           "eigenvectors of %lld columns are beyond LAPACK's 32-bit sizes; give "
                           "--lambda a value",
-                          (long long)a.rows);
+                          (long long)n);
   }
-  double *work = malloc((size_t)work_length * sizeof *work);
-  diva_blas_int *integers = malloc((size_t)integer_length * sizeof *integers);
-  enum diva_status status = DIVA_OK;
-  if (!work || !integers) {
-    status =
-        diva_error_set(error, DIVA_ERROR_RESOURCE,
-                       "out of memory for the workspace of %lld eigenvectors", (long long)a.rows);
-    goto done;
+  out->work_length = (diva_blas_int)work_length;
+  out->integer_length = (diva_blas_int)(3 + 5 * n);
+  out->work = malloc((size_t)work_length * sizeof *out->work);
+  out->integers = malloc((size_t)out->integer_length * sizeof *out->integers);
+  out->matrix = malloc((size_t)(single ? n * n : 1) * sizeof *out->matrix);
+  out->values = malloc((size_t)n * sizeof *out->values);
+  if (!out->work || !out->integers || !out->matrix || !out->values) {
+    return diva_error_set(error, DIVA_ERROR_RESOURCE,
+                          "out of memory for the workspace of %lld eigenvectors", (long long)n);
   }
-  const diva_blas_int lwork = (diva_blas_int)work_length;
-  const diva_blas_int liwork = (diva_blas_int)integer_length;
-  use_lapack_threads(backend, true);
-  backend->blas.dsyevd("V", LOWER, &n, values_of(a), &stride, diva_cpu_reals(eigenvalues), work,
-                       &lwork, integers, &liwork, &info, 1, 1);
-  use_lapack_threads(backend, false);
-  if (info != 0) {
-    status =
-        diva_error_set(error, DIVA_ERROR_NUMERICAL,
-                       "eigenvectors of the Gram matrix did not converge (LAPACK info %d)", info);
+  return DIVA_OK;
+}
+
+static void close_eigen_work(struct eigen_work *work) {
+  free(work->work);
+  free(work->integers);
+  free(work->matrix);
+  free(work->values);
+}
+
+static diva_blas_int eigen_double(const struct diva_backend *backend, struct diva_matrix a,
+                                  double *eigenvalues, struct eigen_work *work) {
+  const diva_blas_int n = (diva_blas_int)a.rows;
+  const diva_blas_int stride = (diva_blas_int)a.stride;
+  diva_blas_int info = 0;
+  backend->blas.dsyevd("V", LOWER, &n, values_of(a), &stride, eigenvalues, work->work,
+                       &work->work_length, work->integers, &work->integer_length, &info, 1, 1);
+  return info;
+}
+
+static diva_blas_int eigen_float(const struct diva_backend *backend, struct diva_matrix a,
+                                 double *eigenvalues, struct eigen_work *work) {
+  const diva_blas_int n = (diva_blas_int)a.rows;
+  double *values = values_of(a);
+  diva_blas_int info = 0;
+  for (int64_t i = 0; i < n; i++) {
+    for (int64_t j = 0; j < n; j++) {
+      work->matrix[i * n + j] = (float)values[i * a.stride + j];
+    }
   }
-done:
-  free(work);
-  free(integers);
+  backend->blas.ssyevd("V", LOWER, &n, work->matrix, &n, work->values, (float *)work->work,
+                       &work->work_length, work->integers, &work->integer_length, &info, 1, 1);
+  for (int64_t i = 0; i < n; i++) {
+    eigenvalues[i] = (double)work->values[i];
+    for (int64_t j = 0; j < n; j++) {
+      values[i * a.stride + j] = (double)work->matrix[i * n + j];
+    }
+  }
+  return info;
+}
+
+enum diva_status diva_cpu_eigen(struct diva_backend *backend, struct diva_matrix a,
+                                struct diva_vector eigenvalues, struct diva_error *error) {
+  struct eigen_work work;
+  if (a.rows == 0) {
+    return DIVA_OK;
+  }
+  enum diva_status status = open_eigen_work(backend, a.rows, &work, error);
+  if (status == DIVA_OK) {
+    use_lapack_threads(backend, true);
+    const diva_blas_int info = backend->config.double_tiles
+                                   ? eigen_double(backend, a, diva_cpu_reals(eigenvalues), &work)
+                                   : eigen_float(backend, a, diva_cpu_reals(eigenvalues), &work);
+    use_lapack_threads(backend, false);
+    if (info != 0) {
+      status =
+          diva_error_set(error, DIVA_ERROR_NUMERICAL,
+                         "eigenvectors of the Gram matrix did not converge (LAPACK info %d)", info);
+    }
+  }
+  close_eigen_work(&work);
   return status;
 }

@@ -50,6 +50,10 @@ struct diva_blas {
                  const diva_blas_int *lda, double *w, double *work, const diva_blas_int *lwork,
                  diva_blas_int *iwork, const diva_blas_int *liwork, diva_blas_int *info,
                  size_t jobz_length, size_t uplo_length);
+  void (*ssyevd)(const char *jobz, const char *uplo, const diva_blas_int *n, float *a,
+                 const diva_blas_int *lda, float *w, float *work, const diva_blas_int *lwork,
+                 diva_blas_int *iwork, const diva_blas_int *liwork, diva_blas_int *info,
+                 size_t jobz_length, size_t uplo_length);
   void (*set_threads)(int threads); /**< NULL where the library has no such call */
   char description[128];            /**< "OpenBLAS 0.3.21 (SkylakeX)" */
 };

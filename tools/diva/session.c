@@ -57,6 +57,7 @@ static enum diva_status open_validation(struct cli_session *session, struct diva
   struct diva_dataset_options options = settings->dataset;
   options.ids = NULL;
   options.weights = NULL;
+  options.single_class = true;
   return diva_dataset_open(&settings->validation, 1, &options, &session->validation, error);
 }
 

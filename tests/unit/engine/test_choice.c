@@ -240,3 +240,51 @@ Test(engine_choice, solver_by_size) {
     problem_free(&problem);
   }
 }
+
+/* As many rows as columns: every leverage is next to 1, where only the dual keeps its digits. */
+Test(engine_choice, dual_where_the_primal_loses_its_digits) {
+  enum { COLUMNS = 12 };
+  for (int64_t rows = COLUMNS; rows <= COLUMNS + 1; rows++) {
+    struct brute_problem problem;
+    problem_make(&(struct problem_spec){rows, COLUMNS, 2, 0, KIND_REGRESSION, WEIGHTS_NONE, 5},
+                 &problem);
+    struct diva_analysis_options options = problem_options(&problem);
+    struct diva_summary summary;
+    options.lambda = 1e-6;
+    options.solver = DIVA_SOLVER_AUTO;
+    struct diva_analysis *chosen = problem_run(&problem, &options);
+    options.solver = DIVA_SOLVER_DUAL;
+    struct diva_analysis *dual = problem_run(&problem, &options);
+    struct diva_columns got;
+    struct diva_columns want;
+    diva_analysis_summary(chosen, &summary);
+    diva_analysis_columns(chosen, &got);
+    diva_analysis_columns(dual, &want);
+    cr_expect(summary.solver == DIVA_SOLVER_DUAL, "%d rows", (int)rows);
+    cr_expect(problem_error(got.derivative, want.derivative, rows, 1.0, false) == 0.0);
+    diva_analysis_destroy(chosen);
+    diva_analysis_destroy(dual);
+    problem_free(&problem);
+  }
+}
+
+/* Less memory than a run likes makes its tiles smaller, not the run impossible. */
+Test(engine_choice, memory_chooses_the_tile) {
+  enum { ROWS = 6000, COLUMNS = 8 };
+  struct brute_problem problem;
+  problem_make(&(struct problem_spec){ROWS, COLUMNS, 2, 0, KIND_LABELS, WEIGHTS_NONE, 6}, &problem);
+  struct diva_dataset *dataset =
+      problem_dataset(&problem, &problem.train, NULL, DIVA_FLOAT64, NULL);
+  struct diva_analysis_options options = problem_options(&problem);
+  struct diva_plan plenty;
+  struct diva_plan little;
+  cr_assert(diva_analysis_plan(dataset, NULL, &options, &plenty, NULL) == DIVA_OK);
+  options.memory = plenty.memory - 1;
+  cr_assert(diva_analysis_plan(dataset, NULL, &options, &little, NULL) == DIVA_OK);
+  cr_expect(little.tile_rows < plenty.tile_rows);
+  cr_expect(little.memory <= options.memory);
+  options.memory = 1000;
+  cr_expect(diva_analysis_plan(dataset, NULL, &options, &little, NULL) == DIVA_ERROR_RESOURCE);
+  diva_dataset_close(dataset);
+  problem_free(&problem);
+}

@@ -288,3 +288,27 @@ Test(engine_errors, validation_with_fewer_outputs) {
     }
   }
 }
+
+Test(engine_errors, cross_entropy_of_targets_that_are_no_distribution) {
+  for (int64_t rows = 8; rows <= 30; rows += 22) { /* dual, primal */
+    struct brute_problem problem;
+    problem_make(&(struct problem_spec){rows, 9, 2, 0, KIND_REGRESSION, WEIGHTS_NONE, 8}, &problem);
+    struct diva_analysis_options options = problem_options(&problem);
+    options.loss = DIVA_LOSS_CROSS_ENTROPY;
+    expect_error(&problem, &options, DIVA_ERROR_INPUT, "/targets: row 0 is no distribution");
+    problem_free(&problem);
+  }
+}
+
+/* Squares that no type holds are the fault of a column, and it is named. */
+Test(engine_errors, squares_that_overflow) {
+  struct brute_problem problem;
+  make(&problem);
+  struct diva_analysis_options options = problem_options(&problem);
+  problem.train.features[5 * problem.columns + 2] = 1e200;
+  for (int chosen = 0; chosen < 2; chosen++) {
+    options.lambda = chosen ? 0.0 : 1.0;
+    expect_error(&problem, &options, DIVA_ERROR_NUMERICAL, "column 2 overflow");
+  }
+  problem_free(&problem);
+}
