@@ -83,6 +83,10 @@ enum diva_status diva_progress_report(const struct diva_progress *progress, cons
   return DIVA_OK;
 }
 
+const char *diva_plural(int64_t count) {
+  return count == 1 ? "" : "s";
+}
+
 double diva_clock_seconds(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);

@@ -22,6 +22,9 @@ enum diva_status diva_allocate(int64_t count, int64_t size, const char *what, vo
 enum diva_status diva_progress_report(const struct diva_progress *progress, const char *phase,
                                       int64_t done, int64_t total, struct diva_error *error);
 
+/** The "s" that a noun after `count` takes, or "". */
+const char *diva_plural(int64_t count);
+
 /** Seconds of a clock that only goes forward. */
 double diva_clock_seconds(void);
 

@@ -3,7 +3,6 @@
 #include "margin_symmetry.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 /* Above the first a label is an issue; above the second the suggestion is worth taking as it is;
  * above the third a row that is kept deserves a look. */
@@ -42,25 +41,6 @@ static void flag_likely(struct diva_decision *decision, const struct diva_column
   }
 }
 
-static enum diva_status flag_count(struct diva_decision *decision,
-                                   const struct diva_columns *columns, int64_t count,
-                                   struct diva_error *error) {
-  int64_t *order = NULL;
-  enum diva_status status =
-      diva_allocate(columns->rows, sizeof *order, "sorting", (void **)&order, error);
-  if (status == DIVA_OK) {
-    status = diva_order_rows(columns->label_quality, columns->rows, false, order, error);
-  }
-  for (int64_t i = 0; i < columns->rows && status == DIVA_OK && count > 0; i++) {
-    if (columns->weight[order[i]] > 0.0) {
-      decision->is_label_issue[order[i]] = 1;
-      count--;
-    }
-  }
-  free(order);
-  return status;
-}
-
 static enum diva_action choose_action(const struct diva_decision *decision,
                                       const struct diva_columns *columns, const int32_t *labels,
                                       int64_t i) {
@@ -82,7 +62,8 @@ static enum diva_status decide(const struct diva_dataset *dataset,
       diva_margin_symmetry(columns->loo_margin, columns->rows, decision->issue_probability,
                            &decision->columns.noise_rate, error);
   if (status == DIVA_OK && options->count >= 0) {
-    status = flag_count(decision, columns, options->count, error);
+    status = diva_decision_mark_worst(columns, columns->label_quality, false, options->count, 1,
+                                      decision->is_label_issue, error);
   } else if (status == DIVA_OK) {
     flag_likely(decision, columns);
   }

@@ -53,6 +53,25 @@ enum diva_status diva_decision_create(int64_t rows, bool label_issues, struct di
   return DIVA_OK;
 }
 
+enum diva_status diva_decision_mark_worst(const struct diva_columns *columns, const double *key,
+                                          bool descending, int64_t count, uint8_t value,
+                                          uint8_t *marks, struct diva_error *error) {
+  int64_t *order = NULL;
+  enum diva_status status =
+      diva_allocate(columns->rows, sizeof *order, "sorting", (void **)&order, error);
+  if (status == DIVA_OK) {
+    status = diva_order_rows(key, columns->rows, descending, order, error);
+  }
+  for (int64_t i = 0; i < columns->rows && status == DIVA_OK && count > 0; i++) {
+    if (columns->weight[order[i]] > 0.0) {
+      marks[order[i]] = value;
+      count--;
+    }
+  }
+  free(order);
+  return status;
+}
+
 /* Classes that had training rows and keep none; on any doubt about memory, none are reported. */
 static int64_t count_emptied(const struct diva_decision *decision, const int32_t *labels,
                              const double *weight, int64_t outputs) {

@@ -23,4 +23,10 @@ enum diva_status diva_decision_create(int64_t rows, bool label_issues, struct di
 void diva_decision_finish(struct diva_decision *decision, const struct diva_dataset *dataset,
                           const double *weight, int64_t outputs);
 
+/** Sets marks[row] = value for the `count` training rows that are worst by a key (diva_order_rows).
+ */
+enum diva_status diva_decision_mark_worst(const struct diva_columns *columns, const double *key,
+                                          bool descending, int64_t count, uint8_t value,
+                                          uint8_t *marks, struct diva_error *error);
+
 #endif

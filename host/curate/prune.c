@@ -62,26 +62,6 @@ static enum diva_status drop_above(struct diva_decision *decision,
   return DIVA_OK;
 }
 
-/* Drops the training rows with the largest derivatives; ties go to the earlier row. */
-static enum diva_status drop_largest(struct diva_decision *decision,
-                                     const struct diva_columns *columns, int64_t count,
-                                     struct diva_error *error) {
-  int64_t *order = NULL;
-  enum diva_status status =
-      diva_allocate(columns->rows, sizeof *order, "sorting", (void **)&order, error);
-  if (status == DIVA_OK) {
-    status = diva_order_rows(columns->derivative, columns->rows, true, order, error);
-  }
-  for (int64_t i = 0; i < columns->rows && status == DIVA_OK && count > 0; i++) {
-    if (columns->weight[order[i]] > 0.0) {
-      decision->keep[order[i]] = 0;
-      count--;
-    }
-  }
-  free(order);
-  return status;
-}
-
 enum diva_status diva_prune(const struct diva_dataset *dataset,
                             const struct diva_analysis *analysis,
                             const struct diva_prune_options *options, struct diva_decision **out,
@@ -104,7 +84,8 @@ enum diva_status diva_prune(const struct diva_dataset *dataset,
     const int64_t share = llround(options->fraction * (double)summary.training_rows);
     const int64_t most = summary.training_rows - 1;
     const int64_t count = options->count >= 0 ? options->count : (share < most ? share : most);
-    status = drop_largest(*out, &columns, count, error);
+    status =
+        diva_decision_mark_worst(&columns, columns.derivative, true, count, 0, (*out)->keep, error);
   }
   if (status != DIVA_OK) {
     diva_decision_destroy(*out);

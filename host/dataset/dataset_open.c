@@ -63,10 +63,10 @@ static enum diva_status compare_shard(const struct diva_dataset *dataset,
   const struct diva_h5_source *source = &shards->source;
   const struct diva_dataset_info *info = &dataset->info;
   if (source->columns != info->columns) {
-    return diva_error_set(error, DIVA_ERROR_INPUT,
-                          "%s: /%s has %" PRId64 " columns, but %s has %" PRId64, source->file.path,
-                          source->parts[DIVA_PART_FEATURES].name, source->columns,
-                          shards->shards[0].path, info->columns);
+    return diva_error_set(
+        error, DIVA_ERROR_INPUT, "%s: /%s has %" PRId64 " column%s, but %s has %" PRId64,
+        source->file.path, source->parts[DIVA_PART_FEATURES].name, source->columns,
+        diva_plural(source->columns), shards->shards[0].path, info->columns);
   }
   if (source->feature_type != info->feature_type) {
     return diva_error_set(error, DIVA_ERROR_INPUT, "%s: /%s is %s, but in %s it is %s",
@@ -88,8 +88,7 @@ static enum diva_status compare_shard(const struct diva_dataset *dataset,
   if (has_part(shards, DIVA_PART_IDS) != info->has_ids ||
       has_part(shards, DIVA_PART_WEIGHTS) != info->has_weights ||
       has_part(shards, DIVA_PART_BASE_OUTPUTS) != info->has_base_outputs) {
-    return disagree(shards, "the datasets (ids, weights or base outputs) present",
-                    error);
+    return disagree(shards, "the datasets (ids, weights or base outputs) present", error);
   }
   return DIVA_OK;
 }
@@ -171,8 +170,8 @@ static enum diva_status read_shard(struct diva_dataset *dataset, struct diva_sha
     return status;
   }
   if (dataset->labels) {
-    status = diva_h5_labels_read(source, shards->outputs, dataset->class_names.count > 0, dataset->info.rows,
-                                 dataset->labels + shard->first, error);
+    status = diva_h5_labels_read(source, shards->outputs, dataset->class_names.count > 0,
+                                 dataset->info.rows, dataset->labels + shard->first, error);
   }
   if (!status && dataset->weights) {
     status = diva_h5_weights_read(source, dataset->weights + shard->first, some_weight, error);

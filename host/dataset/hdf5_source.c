@@ -1,6 +1,7 @@
 /* One file of a dataset: its parts, checked against each other before any row is read. */
 #include "host/dataset/hdf5_source.h"
 
+#include "host/core/core.h"
 #include "host/dataset/hdf5_missing.h"
 #include "host/dataset/hdf5_type.h"
 #include "host/dataset/labels.h"
@@ -75,8 +76,8 @@ static enum diva_status check_feature_shape(const struct diva_h5_dataset *featur
   diva_h5_dataset_shape(features, shape);
   if (features->rank != 2) {
     return diva_h5_dataset_fail(features, DIVA_ERROR_INPUT, error,
-                                "has %d dimensions (%s); features are rows x columns",
-                                features->rank, shape);
+                                "has %d dimension%s (%s); features are rows x columns",
+                                features->rank, diva_plural(features->rank), shape);
   }
   if (!features->dims[0] || !features->dims[1]) {
     return diva_h5_dataset_fail(features, DIVA_ERROR_INPUT, error, "has no %s (%s)",
@@ -156,8 +157,8 @@ static enum diva_status check_column(const struct diva_h5_source *source, enum d
   if (dataset->rank != 1 && !(dataset->rank == 2 && dataset->dims[1] == 1)) {
     diva_h5_dataset_shape(dataset, shape);
     return diva_h5_dataset_fail(dataset, DIVA_ERROR_INPUT, error,
-                                "has %d dimensions (%s); %s are one value a row", dataset->rank,
-                                shape, what);
+                                "has %d dimension%s (%s); %s are one value a row", dataset->rank,
+                                diva_plural(dataset->rank), shape, what);
   }
   return check_rows(source, dataset, error);
 }
@@ -216,8 +217,8 @@ static enum diva_status check_matrix(const struct diva_h5_source *source, enum d
   diva_h5_dataset_shape(dataset, text);
   if (dataset->rank != 1 && dataset->rank != 2) {
     return diva_h5_dataset_fail(dataset, DIVA_ERROR_INPUT, error,
-                                "has %d dimensions (%s); it is rows x outputs", dataset->rank,
-                                text);
+                                "has %d dimension%s (%s); it is rows x outputs", dataset->rank,
+                                diva_plural(dataset->rank), text);
   }
   if (!diva_h5_dataset_width(dataset)) {
     return diva_h5_dataset_fail(dataset, DIVA_ERROR_INPUT, error, "has no columns (%s)", text);
@@ -263,8 +264,8 @@ static enum diva_status agree_on_outputs(struct diva_h5_source *source, struct d
     int64_t width = diva_h5_dataset_width(dataset);
     if (teller && width != source->outputs) {
       return diva_h5_dataset_fail(dataset, DIVA_ERROR_INPUT, error,
-                                  "has %" PRId64 " columns, but /%s has %" PRId64, width,
-                                  teller->name, source->outputs);
+                                  "has %" PRId64 " column%s, but /%s has %" PRId64, width,
+                                  diva_plural(width), teller->name, source->outputs);
     }
     teller = dataset;
     source->outputs = width;
@@ -272,8 +273,9 @@ static enum diva_status agree_on_outputs(struct diva_h5_source *source, struct d
   int64_t names = source->class_names.count;
   if (names && teller && names != source->outputs) {
     return diva_h5_dataset_fail(teller, DIVA_ERROR_INPUT, error,
-                                "has %" PRId64 " columns, but there are %" PRId64 " class_names",
-                                source->outputs, names);
+                                "has %" PRId64 " column%s, but there %s %" PRId64 " class_name%s",
+                                source->outputs, diva_plural(source->outputs),
+                                names == 1 ? "is" : "are", names, diva_plural(names));
   }
   source->outputs = names ? names : source->outputs;
   return DIVA_OK;

@@ -36,9 +36,13 @@ void diva_h5_source_close(struct diva_h5_source *source);
 /** Reads the class_names attribute, of the labels if they have one, else of the file. */
 enum diva_status diva_h5_class_names_read(struct diva_h5_source *source, struct diva_error *error);
 
-/** Labels of the whole file, checked; `first_row` of the dataset goes into error->row. */
+/**
+ * Labels of the whole file, checked.
+ * @param named_classes  `outputs` comes from class names, not from base outputs alone
+ */
 enum diva_status diva_h5_labels_read(const struct diva_h5_source *source, int64_t outputs,
-                                     int64_t dataset_rows, int32_t *out, struct diva_error *error);
+                                     bool named_classes, int64_t dataset_rows, int32_t *out,
+                                     struct diva_error *error);
 
 /** Weights of the whole file, checked; *positive is set where one is > 0. */
 enum diva_status diva_h5_weights_read(const struct diva_h5_source *source, double *out,

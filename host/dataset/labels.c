@@ -1,6 +1,8 @@
 /* What labels, weights and target values must be, wherever they come from. */
 #include "host/dataset/labels.h"
 
+#include "host/core/core.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -29,9 +31,10 @@ static enum diva_status refuse_label(const struct diva_label_limit *limit, int64
                    row, text);
   } else if (limit->base_outputs) {
     diva_error_set(error, DIVA_ERROR_INPUT,
-                   "row %" PRId64 ": label %s needs a class more than the %" PRId64
-                   " columns of base_outputs (/%s)",
-                   row, text, limit->largest + 1, limit->base_outputs);
+                   "row %" PRId64 ": label %s, but base_outputs (/%s) has %" PRId64
+                   " column%s, which is one a class",
+                   row, text, limit->base_outputs, limit->largest + 1,
+                   diva_plural(limit->largest + 1));
   } else if (limit->known) {
     diva_error_set(error, DIVA_ERROR_INPUT,
                    "row %" PRId64 ": label %s is out of range; there are %" PRId64

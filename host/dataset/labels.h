@@ -15,7 +15,7 @@ enum { DIVA_CLASSES_MAX = 1 << 20 };
 /** The largest label allowed. */
 struct diva_label_limit {
   int64_t largest;
-  bool known;                /**< from class names or base outputs; else the bound of what is sane */
+  bool known;               /**< from class names or base outputs; else the bound of what is sane */
   const char *base_outputs; /**< the dataset that alone says so, NULL: none */
 };
 

@@ -191,10 +191,6 @@ enum diva_status diva_dataset_create_like(const struct diva_row_copy *copy,
                                           const struct diva_h5_dataset *from,
                                           enum diva_row_values values, struct diva_error *error) {
   enum diva_status status = DIVA_OK;
-  if (values == DIVA_ROW_VALUES_KEPT && H5Tdetect_class(from->type, H5T_REFERENCE) > 0) {
-    return diva_h5_dataset_fail(from, DIVA_ERROR_INPUT, error,
-                                "holds references to other objects, which cannot be copied");
-  }
   hid_t type = make_type(copy, from, values);
   hid_t space = make_space(from, copy->row_count);
   hid_t creation = make_creation(from, copy->row_count);

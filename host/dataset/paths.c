@@ -104,6 +104,9 @@ static enum diva_status append_list(struct diva_path_list *list, const char *nam
 static enum diva_status append_argument(struct diva_path_list *list, const char *argument,
                                         struct diva_error *error) {
   struct stat facts;
+  if (!*argument) {
+    return diva_error_set(error, DIVA_ERROR_USAGE, "the name of a file is empty");
+  }
   if (!stat(argument, &facts)) {
     return append_path(list, NULL, 0, argument, error);
   }

@@ -22,7 +22,8 @@ static void format_bytes(int64_t bytes, char text[TEXT_SIZE]) {
     value /= 1024;
     unit++;
   }
-  snprintf(text, TEXT_SIZE, "%.*f %s", unit && value < 100 ? 1 : 0, value, units[unit]);
+  snprintf(text, TEXT_SIZE, "%.*f %s", unit && value < 100 ? 1 : 0, value,
+           bytes == 1 ? "byte" : units[unit]);
 }
 
 struct diva_memory_limit diva_memory_limit_make(int64_t memory) {
@@ -44,8 +45,8 @@ enum diva_status diva_memory_check(int64_t bytes, const char *what,
   }
   if (bytes > limit->allowed) {
     format_bytes(limit->allowed, have);
-    return diva_error_set(error, DIVA_ERROR_RESOURCE, "%s needs %s of memory; %s are allowed", what,
-                          needed, have);
+    return diva_error_set(error, DIVA_ERROR_RESOURCE, "%s needs %s of memory; %s %s allowed", what,
+                          needed, have, limit->allowed == 1 ? "is" : "are");
   }
   return DIVA_OK;
 }

@@ -102,6 +102,13 @@ static enum diva_status note_copied(struct diva_row_copy *copy, hid_t object, co
   return entry.file && entry.path ? DIVA_OK : out_of_memory(error);
 }
 
+/* Takes back the last note, so that no other link is made to what is not there. */
+static void forget_copied(struct diva_row_copy *copy) {
+  struct diva_copied_object *last = &copy->copied[--copy->copied_count];
+  free(last->file);
+  free(last->path);
+}
+
 static enum diva_row_values values_for(const struct diva_row_copy *copy, hid_t dataset) {
   const struct diva_h5_dataset *parts = copy->shards->source.parts;
   if (copy->labels && diva_h5_dataset_is_open(&parts[DIVA_PART_LABELS]) &&
@@ -115,19 +122,66 @@ static enum diva_row_values values_for(const struct diva_row_copy *copy, hid_t d
   return DIVA_ROW_VALUES_KEPT;
 }
 
-/* Whatever holds no rows is copied by HDF5 as it is. */
+/* Whatever holds no rows is copied by HDF5 as it is, but for its attributes: not all can be. */
 static enum diva_status copy_whole(const struct diva_row_copy *copy, hid_t object, const char *path,
                                    struct diva_error *error) {
-  if (H5Ocopy(object, ".", copy->out, path, H5P_DEFAULT, copy->link_creation) < 0) {
-    return diva_row_copy_fail(copy, path, error);
+  hid_t how = H5Pcreate(H5P_OBJECT_COPY);
+  hid_t made = H5I_INVALID_HID;
+  if (how > 0 && H5Pset_copy_object(how, H5O_COPY_WITHOUT_ATTR_FLAG) >= 0 &&
+      H5Ocopy(object, ".", copy->out, path, how, copy->link_creation) >= 0) {
+    made = H5Oopen(copy->out, path, H5P_DEFAULT);
   }
-  return DIVA_OK;
+  enum diva_status status = made < 0 ? diva_row_copy_fail(copy, path, error)
+                                     : diva_attributes_copy(copy, object, made, path, error);
+  diva_h5_close_id(&made);
+  diva_h5_close_id(&how);
+  return status;
 }
 
-static enum diva_status copy_dataset(struct diva_row_copy *copy, const char *path,
+/* A dataset with a type and no values at all. The shape of a virtual dataset is not asked for: it
+ * may come from other files. */
+static bool has_null_space(hid_t dataset) {
+  hid_t creation = H5Dget_create_plist(dataset);
+  bool is_virtual = creation < 0 || H5Pget_layout(creation) == H5D_VIRTUAL;
+  hid_t space = is_virtual ? H5I_INVALID_HID : H5Dget_space(dataset);
+  bool is_null = space > 0 && H5Sget_simple_extent_type(space) == H5S_NULL;
+  diva_h5_close_id(&space);
+  diva_h5_close_id(&creation);
+  return is_null;
+}
+
+static bool holds_references(hid_t dataset) {
+  hid_t type = H5Dget_type(dataset);
+  bool found = type > 0 && H5Tdetect_class(type, H5T_REFERENCE) > 0;
+  diva_h5_close_id(&type);
+  return found;
+}
+
+static bool is_part(const struct diva_row_copy *copy, hid_t dataset) {
+  const struct diva_h5_dataset *parts = copy->shards->source.parts;
+  for (int part = 0; part < DIVA_PARTS; part++) {
+    if (diva_h5_dataset_is_open(&parts[part]) && is_same_object(dataset, parts[part].id)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+static enum diva_status copy_dataset(struct diva_row_copy *copy, hid_t object, const char *path,
                                      struct diva_error *error) {
   struct diva_h5_dataset dataset;
+  if (has_null_space(object)) {
+    return copy_whole(copy, object, path, error);
+  }
+  if (holds_references(object)) {
+    forget_copied(copy);
+    return DIVA_OK;
+  }
   enum diva_status status = diva_h5_dataset_open(&copy->shards->source.file, path, &dataset, error);
+  if (status == DIVA_ERROR_INPUT && !is_part(copy, object)) {
+    forget_copied(copy);
+    return DIVA_OK;
+  }
   if (status) {
     return status;
   }
@@ -162,24 +216,22 @@ static enum diva_status copy_object(struct place *place, const char *path, hid_t
     status = diva_group_create_like(copy, object, path, place->error);
     return status ? status : walk(copy, path, place->depth + 1, place->error);
   case H5I_DATASET:
-    return copy_dataset(copy, path, place->error);
+    return copy_dataset(copy, object, path, place->error);
   default:
     return copy_whole(copy, object, path, place->error);
   }
 }
 
-static enum diva_status copy_linked(struct place *place, const char *path) {
+/* A link out of the file that is not followed, or leads nowhere, is left out. */
+static enum diva_status copy_linked(struct place *place, const char *path, bool external) {
   struct diva_h5_file *file = &place->copy->shards->source.file;
   char reason[DIVA_H5_TEXT_SIZE];
   file->refused[0] = '\0';
   hid_t object = H5Oopen(file->id, path, file->link_access);
   if (object < 0) {
     diva_h5_reason(reason);
-    return file->refused[0]
-               ? diva_error_set(place->error, DIVA_ERROR_INPUT,
-                                "%s: /%s: is an external link to %s; links out of the file are "
-                                "followed only with --allow-external-links",
-                                file->path, path, file->refused)
+    return external || file->refused[0]
+               ? DIVA_OK
                : diva_error_set(place->error, DIVA_ERROR_INPUT, "%s: /%s: cannot be opened: %s",
                                 file->path, path, reason);
   }
@@ -212,7 +264,7 @@ static herr_t visit(hid_t group, const char *name, const H5L_info_t *info, void 
   } else if (info->type == H5L_TYPE_SOFT) {
     place->status = copy_soft_link(place, group, name, info->u.val_size, path);
   } else {
-    place->status = copy_linked(place, path);
+    place->status = copy_linked(place, path, info->type == H5L_TYPE_EXTERNAL);
   }
   free(path);
   return place->status ? -1 : 0;

@@ -74,7 +74,7 @@ enum diva_status diva_rows_prepare(struct diva_engine *engine, struct diva_error
   engine->weight = weight;
   if (engine->training_rows < 2) {
     return diva_error_set(error, DIVA_ERROR_INPUT,
-                          "%lld rows with a label and a positive weight; at least 2 are needed",
+                          "rows with a label and a positive weight: %lld; at least 2 are needed",
                           (long long)engine->training_rows);
   }
   for (int64_t i = 0; i < engine->info.rows; i++) {

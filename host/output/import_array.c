@@ -150,8 +150,8 @@ static enum diva_status copy_text(struct diva_import *import, const char *name,
                                   struct diva_array *array, struct diva_error *error) {
   struct string_copy copy = {.out = &import->out, .dataset = H5I_INVALID_HID};
   if (diva_npy_row_elements(&array->npy) != 1) {
-    return diva_error_set(error, DIVA_ERROR_INPUT, "%s: text of %d dimensions is not read",
-                          array->source, array->npy.rank);
+    return diva_error_set(error, DIVA_ERROR_INPUT, "%s: text of %d dimension%s is not read",
+                          array->source, array->npy.rank, diva_plural(array->npy.rank));
   }
   hid_t type = diva_h5_out_string(array->npy.item_size);
   enum diva_status status = diva_h5_out_dataset(&import->out, name, type, array->npy.rank,
@@ -216,8 +216,8 @@ static enum diva_status check_role(enum diva_role role, const struct diva_array 
   diva_npy_type_name(npy, type);
   if (role == DIVA_ROLE_FEATURES && npy->rank != 2) {
     return diva_error_set(error, DIVA_ERROR_INPUT,
-                          "%s: has %d dimensions; features are rows x columns", array->source,
-                          npy->rank);
+                          "%s: has %d dimension%s; features are rows x columns", array->source,
+                          npy->rank, diva_plural(npy->rank));
   }
   if (role == DIVA_ROLE_FEATURES && npy->elements == 0) {
     return diva_error_set(error, DIVA_ERROR_INPUT, "%s: has %lld rows and %lld columns",
@@ -228,8 +228,9 @@ static enum diva_status check_role(enum diva_role role, const struct diva_array 
                           type);
   }
   if ((role == DIVA_ROLE_LABELS || role == DIVA_ROLE_IDS) && !is_column(npy)) {
-    return diva_error_set(error, DIVA_ERROR_INPUT, "%s: has %d dimensions; one value a row is read",
-                          array->source, npy->rank);
+    return diva_error_set(error, DIVA_ERROR_INPUT,
+                          "%s: has %d dimension%s; one value a row is read", array->source,
+                          npy->rank, diva_plural(npy->rank));
   }
   if ((role == DIVA_ROLE_LABELS || role == DIVA_ROLE_IDS) && npy->kind == 'f') {
     return diva_error_set(error, DIVA_ERROR_INPUT, "%s: is %s; %s are integers or text%s",

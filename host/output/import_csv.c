@@ -101,9 +101,10 @@ static enum diva_status next_row(struct diva_csv *csv, const struct csv_layout *
                                  struct diva_error *error) {
   const enum diva_status status = diva_csv_next(csv, found, error);
   if (status == DIVA_OK && *found && csv->fields != layout->fields) {
-    return diva_error_set(
-        error, DIVA_ERROR_INPUT, "%s: line %lld: has %lld fields, the header has %lld", csv->path,
-        (long long)csv->record_line, (long long)csv->fields, (long long)layout->fields);
+    return diva_error_set(error, DIVA_ERROR_INPUT,
+                          "%s: line %lld: has %lld field%s, the header has %lld", csv->path,
+                          (long long)csv->record_line, (long long)csv->fields,
+                          diva_plural(csv->fields), (long long)layout->fields);
   }
   return status;
 }

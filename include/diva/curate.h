@@ -74,6 +74,8 @@ DIVA_API enum diva_status diva_clean(const struct diva_dataset *dataset,
 /**
  * Decides which rows to drop because weighting them up raises the error. Unlabelled rows are kept.
  * @param analysis  run with `derivative`
+ * @return DIVA_ERROR_USAGE for a rule out of range, or a threshold that keeps fewer than 2 training
+ *         rows
  */
 DIVA_API enum diva_status diva_prune(const struct diva_dataset *dataset,
                                      const struct diva_analysis *analysis,

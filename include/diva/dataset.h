@@ -166,11 +166,11 @@ DIVA_API enum diva_status diva_dataset_sha256(const struct diva_dataset *dataset
 /**
  * Writes the rows named (ascending or not) with everything the file holds of them: each dataset
  * whose first dimension is n is cut to these rows, all else (attributes, groups, other datasets) is
- * copied. Left out is what could not be copied whole: datasets and attributes that hold references
- * to objects or regions (so dimension scales come loose from what they describe), links out of the
- * file that are not followed, and datasets, of no use to the analysis, that cannot be read.
- * `labels`, if not NULL, replaces the labels (length of the whole dataset); `weights`
- * likewise is written as /weights. The file appears under its name only when complete.
+ * copied. Left out is what could not be copied whole and the analysis does not use: datasets and
+ * attributes that hold references to objects or regions (so dimension scales come loose from what
+ * they describe), links out of the file that are not followed or lead nowhere, and datasets that
+ * cannot be read. `labels`, if not NULL, replaces the labels (length of the whole dataset);
+ * `weights` likewise is written as /weights. The file appears under its name only when complete.
  * @param progress  nullable; called between blocks
  * @return DIVA_ERROR_USAGE for a dataset in memory, or if `path` is one of the inputs
  */

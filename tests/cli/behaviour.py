@@ -165,6 +165,56 @@ class Behaviour(unittest.TestCase):
         self.assertEqual(done.returncode, 4)
         self.assertNotIn("\x1b", self.one_line(done))
 
+    def small_dataset(self, name, labels):
+        features = [((7 * i + 3 * i * i) % 23) / 23 + label for i, label in enumerate(labels)
+                    for _ in range(2)]
+        features[1::2] = [((5 * i) % 13) / 13 for i in range(len(labels))]
+        self.make_dataset(name, "<f8", 2, struct.pack("<%dd" % len(features), *features), labels)
+
+    def test_validation_of_one_class_or_one_row(self):
+        self.small_dataset("train.h5", [i % 3 for i in range(30)])
+        for name, labels in (("class.h5", [0] * 5), ("row.h5", [1]), ("last.h5", [2])):
+            self.small_dataset(name, labels)
+            done = self.diva("rank", "train.h5", "--validation", name, "-o", "out.jsonl")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn("validation error", done.stderr)
+            done = self.diva("rank", name)
+            self.assertEqual(done.returncode, 4, done.stderr)
+            self.assertIn("only one class", self.one_line(done))
+        self.small_dataset("none.h5", [-1, -1])
+        done = self.diva("rank", "train.h5", "--validation", "none.h5")
+        self.assertEqual(done.returncode, 4, done.stderr)
+        self.assertIn("no row is labelled", self.one_line(done))
+
+    def test_json_to_a_full_output_leaves_nothing(self):
+        arguments = [PROGRAM, "clean", DIGITS, "-o", "out.csv", "--write-dataset", "out.h5", "--json"]
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            done = subprocess.run(arguments, cwd=self.folder, stdout=full, stderr=subprocess.PIPE,
+                                  text=True, timeout=TIMEOUT_SECONDS, check=False)
+        self.assertEqual(done.returncode, 6, done.stderr)
+        self.assertIn("standard output: No space left", self.one_line(done))
+        self.assertEqual(os.listdir(self.folder), [])
+
+    def test_json_to_a_reader_gone_away(self):
+        """The files are complete all the same, and nothing else stays."""
+        reader, writer = os.pipe()
+        os.close(reader)
+        arguments = [PROGRAM, "rank", DIGITS, "-o", "out.csv", "--json", "-q"]
+        done = subprocess.run(arguments, cwd=self.folder, stdout=writer, stderr=subprocess.PIPE,
+                              text=True, timeout=TIMEOUT_SECONDS, check=False)
+        os.close(writer)
+        self.assertEqual((done.returncode, done.stderr), (-signal.SIGPIPE, ""))
+        self.assertEqual(set(os.listdir(self.folder)), {"out.csv", "out.csv.provenance.json"})
+
+    def test_a_name_cannot_add_lines_to_the_summary(self):
+        self.small_dataset("a\nb\x1b.h5", [i % 3 for i in range(30)])
+        done = self.diva("rank", "a\nb\x1b.h5", "-o", "c\nd.csv")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("a?b?.h5: 30 rows", done.stderr)
+        self.assertIn("wrote c?d.csv (30 rows), c?d.csv.provenance.json;", done.stderr)
+        done = self.diva("convert", "a\nb\x1b.h5", "e\tf.npy")
+        self.assertIn("wrote e?f.npy from a?b?.h5;", done.stderr)
+
     def test_quiet_is_silent(self):
         for command in ("rank", "clean", "prune"):
             done = self.diva(command, DIGITS, "--quiet", "-o", "out.jsonl")

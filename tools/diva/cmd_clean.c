@@ -110,7 +110,7 @@ static const struct cli_example examples[] = {
      "decide on every row, and say what the error is without the wrong ones"},
     {"diva clean digits.h5 -o keep.npy", "the indices of the rows to keep, for a training job"},
     {"diva clean digits.h5 --count 50 --write-dataset better.h5 -o clean.csv",
-     "flag 50 rows, and write the dataset without those to be dropped"},
+     "flag 50 rows, and write the dataset without them"},
     {NULL, NULL}};
 
 const struct cli_command cli_command_clean = {
@@ -119,7 +119,8 @@ const struct cli_command cli_command_clean = {
     .purpose = "Find wrong labels, suggest better ones, and decide which rows to keep.",
     .description =
         "Rows come by label_quality, lowest first. Columns: those of rank, then is_label_issue, "
-        "keep, action (keep, relabel, drop, review) and issue_probability. OUT.npy holds the "
+        "keep, action (keep, relabel, drop, review) and issue_probability. Rows flagged as label "
+        "issues are not kept, whatever their action: those to relabel, too. OUT.npy holds the "
         "indices of the kept rows. The model is solved again without the dropped rows, for the "
         "error before and after.",
     .groups = groups,

@@ -2,6 +2,7 @@
 #include "cli.h"
 #include "meter.h"
 #include "output.h"
+#include "summary.h"
 
 #include <stdio.h>
 
@@ -18,7 +19,11 @@ static enum diva_status run(const struct cli_request *request, struct diva_error
   }
   cli_meter_clear(&meter);
   if (!status && !request->settings->quiet) {
-    fprintf(stderr, "wrote %s from %s; %.1f s\n", to, from, cli_meter_seconds(&meter));
+    fprintf(stderr, "wrote ");
+    cli_print_name(stderr, to);
+    fprintf(stderr, " from ");
+    cli_print_name(stderr, from);
+    fprintf(stderr, "; %.1f s\n", cli_meter_seconds(&meter));
   }
   return status;
 }

@@ -53,8 +53,8 @@ static enum diva_status help(int argc, char **argv, struct diva_error *error) {
   return DIVA_OK;
 }
 
-static enum diva_status check_files(const struct cli_command *command, int count,
-                                    struct diva_error *error) {
+static enum diva_status check_files(const struct cli_command *command, char *const *files,
+                                    int count, struct diva_error *error) {
   if (count < command->minimum_files) {
     return diva_error_set(error, DIVA_ERROR_USAGE,
                           "%s: a file is missing: diva %s [options] %s; see 'diva %s --help'",
@@ -64,6 +64,12 @@ static enum diva_status check_files(const struct cli_command *command, int count
     return diva_error_set(error, DIVA_ERROR_USAGE,
                           "%s: %d files are too many: diva %s [options] %s; see 'diva %s --help'",
                           command->name, count, command->name, command->files, command->name);
+  }
+  for (int i = 0; i < count; i++) {
+    if (!*files[i]) {
+      return diva_error_set(error, DIVA_ERROR_USAGE, "%s: the name of a file is empty",
+                            command->name);
+    }
   }
   return DIVA_OK;
 }
@@ -87,7 +93,7 @@ static enum diva_status run_command(const struct cli_command *command, int argc,
   cli_settings_finish(&settings);
   request.files = argv + 1 + first;
   request.file_count = argc - 1 - first;
-  status = check_files(command, request.file_count, error);
+  status = check_files(command, request.files, request.file_count, error);
   return status ? status : command->run(&request, error);
 }
 

@@ -41,6 +41,13 @@ static enum diva_status refuse_range(const struct cli_option *option, const char
                         range);
 }
 
+static enum diva_status refuse_number(const struct cli_option *option, const char *text,
+                                      struct diva_error *error) {
+  return diva_error_set(error, DIVA_ERROR_USAGE, "--%s '%s': not a finite number%s%s%s",
+                        option->name, text, option->word ? ", nor '" : "",
+                        option->word ? option->word : "", option->word ? "'" : "");
+}
+
 static bool in_range(const struct cli_option *option, double value) {
   bool low = option->above_minimum ? value > option->minimum : value >= option->minimum;
   bool high = option->below_maximum ? value < option->maximum : value <= option->maximum;
@@ -104,7 +111,9 @@ static enum diva_status store_real(const struct cli_option *option, const char *
   double value;
   if (option->word && strcmp(text, option->word) == 0) {
     value = option->word_value;
-  } else if (!parse_real(text, &value) || !in_range(option, value)) {
+  } else if (!parse_real(text, &value)) {
+    return refuse_number(option, text, error);
+  } else if (!in_range(option, value)) {
     return refuse_range(option, text, error);
   }
   memcpy(field, &value, sizeof value);

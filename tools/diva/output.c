@@ -4,6 +4,8 @@
 #include "output.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,6 +91,80 @@ enum diva_status cli_output_check_pair(const char *path, const struct diva_datas
     cli_staged_abandon(&sidecar);
   }
   return status;
+}
+
+static bool is_same_inode(const char *a, const char *b) {
+  struct stat one, other;
+  return stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_dev == other.st_dev &&
+         one.st_ino == other.st_ino;
+}
+
+static const char *name_in_folder(const char *path) {
+  const char *slash = strrchr(path, '/');
+  return slash ? slash + 1 : path;
+}
+
+/* The same name in the same folder, or one file that is there already. */
+static bool is_same_target(const char *a, const char *b, bool *same) {
+  char *folders[2] = {folder_of(a), folder_of(b)};
+  bool done = folders[0] && folders[1];
+  if (done) {
+    bool together = strcmp(folders[0], folders[1]) == 0 || is_same_inode(folders[0], folders[1]);
+    *same = (together && strcmp(name_in_folder(a), name_in_folder(b)) == 0) || is_same_inode(a, b);
+  }
+  free(folders[0]);
+  free(folders[1]);
+  return done;
+}
+
+enum diva_status cli_output_check_distinct(const char *output, const char *write_dataset,
+                                           struct diva_error *error) {
+  const char *const suffixes[] = {"", CLI_PROVENANCE_SUFFIX};
+  enum diva_status status = DIVA_OK;
+  for (int i = 0; !status && i < 4; i++) {
+    struct cli_staged one = {0};
+    struct cli_staged other = {0};
+    bool same = false;
+    status = cli_staged_name(&one, output, suffixes[i / 2], error);
+    if (!status) {
+      status = cli_staged_name(&other, write_dataset, suffixes[i % 2], error);
+    }
+    if (!status && !is_same_target(one.path, other.path, &same)) {
+      status = refuse(output, ENOMEM, error);
+    } else if (!status && same) {
+      status = diva_error_set(error, DIVA_ERROR_USAGE,
+                              "%s (of -o) and %s (of --write-dataset) are the same file", one.path,
+                              other.path);
+    }
+    cli_staged_abandon(&other);
+    cli_staged_abandon(&one);
+  }
+  return status;
+}
+
+static void mask_pipe(int how) {
+  sigset_t pipe;
+  sigemptyset(&pipe);
+  sigaddset(&pipe, SIGPIPE);
+  pthread_sigmask(how, &pipe, NULL);
+}
+
+static bool pipe_is_pending(void) {
+  sigset_t pending;
+  return sigpending(&pending) == 0 && sigismember(&pending, SIGPIPE) > 0;
+}
+
+enum diva_status cli_line_print(const char *line, struct diva_error *error) {
+  mask_pipe(SIG_BLOCK);
+  errno = 0;
+  if ((puts(line) < 0 || fflush(stdout)) && !pipe_is_pending()) {
+    return refuse("standard output", errno ? errno : EIO, error);
+  }
+  return DIVA_OK;
+}
+
+void cli_pipe_release(void) {
+  mask_pipe(SIG_UNBLOCK);
 }
 
 enum diva_status cli_staged_name(struct cli_staged *staged, const char *path, const char *suffix,

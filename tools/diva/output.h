@@ -24,6 +24,24 @@ enum diva_status cli_output_check_pair(const char *path, const struct diva_datas
                                        const struct diva_dataset *validation,
                                        struct diva_error *error);
 
+/**
+ * Whether two outputs, with their provenance, would be four files: no name of one may be a name of
+ * the other, by whatever way its folder is spelled.
+ * @return DIVA_ERROR_USAGE, naming both
+ */
+enum diva_status cli_output_check_distinct(const char *output, const char *write_dataset,
+                                           struct diva_error *error);
+
+/**
+ * Prints a line to standard output at once, so that failure is known before other work is made
+ * final. A reader that went away is no failure: the signal of it is held back until
+ * cli_pipe_release().
+ */
+enum diva_status cli_line_print(const char *line, struct diva_error *error);
+
+/** Lets the signal of a reader that went away end the program. */
+void cli_pipe_release(void);
+
 /** A file complete under a name of its own beside the one it shall have. */
 struct cli_staged {
   char *path;

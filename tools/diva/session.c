@@ -43,10 +43,8 @@ static enum diva_status check_outputs(const struct cli_session *session, struct 
     status = cli_output_check_pair(settings->write_dataset, session->dataset, session->validation,
                                    error);
   }
-  if (!status && settings->write_dataset && settings->output &&
-      strcmp(settings->output, settings->write_dataset) == 0) {
-    status = diva_error_set(error, DIVA_ERROR_USAGE, "%s: named by both -o and --write-dataset",
-                            settings->output);
+  if (!status && settings->write_dataset && !is_stdout(settings->output)) {
+    status = cli_output_check_distinct(settings->output, settings->write_dataset, error);
   }
   return status;
 }

@@ -1,5 +1,6 @@
 /* What came of a run, in a few lines for a person. */
 #include "summary.h"
+#include "output.h"
 
 #include <math.h>
 #include <string.h>
@@ -15,19 +16,27 @@ const char *cli_bytes_text(double bytes, char *out, size_t size) {
     bytes /= 1024;
     unit++;
   }
-  snprintf(out, size, unit ? "%.1f %s" : "%.0f %s", bytes, units[unit]);
+  snprintf(out, size, unit ? "%.1f %s" : "%.0f %s", bytes,
+           bytes == 1 && !unit ? "byte" : units[unit]);
   return out;
+}
+
+void cli_print_name(FILE *out, const char *name) {
+  for (; *name; name++) {
+    const unsigned char letter = (unsigned char)*name;
+    fputc(letter < 0x20 || letter == 0x7f ? '?' : letter, out);
+  }
 }
 
 void cli_summary_dataset(FILE *out, const struct diva_dataset *dataset) {
   struct diva_dataset_info info;
   diva_dataset_describe(dataset, &info);
-  fprintf(out, "%s", diva_dataset_path(dataset, 0));
+  cli_print_name(out, diva_dataset_path(dataset, 0));
   if (info.files > 1) {
     fprintf(out, " and %lld more file%s", (long long)info.files - 1, plural(info.files - 1));
   }
-  fprintf(out, ": %lld rows x %lld %s, %lld %s%s", (long long)info.rows, (long long)info.columns,
-          diva_dtype_name(info.feature_type), (long long)info.outputs,
+  fprintf(out, ": %lld row%s x %lld %s, %lld %s%s", (long long)info.rows, plural(info.rows),
+          (long long)info.columns, diva_dtype_name(info.feature_type), (long long)info.outputs,
           info.has_targets ? "target" : "class",
           info.outputs == 1 ? "" : (info.has_targets ? "s" : "es"));
   if (info.labelled_rows < info.rows) {
@@ -95,7 +104,7 @@ static void print_validation(FILE *out, const struct cli_session *session) {
     fprintf(out, " -> ");
     print_score(out, &session->after.validation, false);
   }
-  fprintf(out, " (%lld rows)\n", (long long)before->rows);
+  fprintf(out, " (%lld row%s)\n", (long long)before->rows, plural(before->rows));
 }
 
 static void print_scores(FILE *out, const struct cli_session *session,
@@ -158,6 +167,15 @@ static void print_notes(FILE *out, const struct cli_session *session,
   }
 }
 
+/* A file of rows and its provenance. */
+static void print_file(FILE *out, const char *before, const char *name, int64_t rows) {
+  fprintf(out, "%s", before);
+  cli_print_name(out, name);
+  fprintf(out, " (%lld row%s), ", (long long)rows, plural(rows));
+  cli_print_name(out, name);
+  fprintf(out, "%s", CLI_PROVENANCE_SUFFIX);
+}
+
 static void print_files(FILE *out, const struct cli_session *session,
                         const struct cli_result *result) {
   const struct cli_settings *settings = session->request->settings;
@@ -167,13 +185,11 @@ static void print_files(FILE *out, const struct cli_session *session,
     int64_t count = session->format == DIVA_FORMAT_NPY && result->decision
                         ? result->decision->kept_rows
                         : session->info.rows;
-    fprintf(out, "wrote %s (%lld rows), %s.provenance.json", settings->output, (long long)count,
-            settings->output);
+    print_file(out, "wrote ", settings->output, count);
     before = ", ";
   }
   if (settings->write_dataset && result->decision) {
-    fprintf(out, "%s%s (%lld rows), %s.provenance.json", before, settings->write_dataset,
-            (long long)result->decision->kept_rows, settings->write_dataset);
+    print_file(out, before, settings->write_dataset, result->decision->kept_rows);
   }
   fprintf(out, "%s%.1f s\n", rows || settings->write_dataset ? "; " : "",
           cli_meter_seconds(&session->meter));

@@ -19,4 +19,7 @@ void cli_summary_dataset(FILE *out, const struct diva_dataset *dataset);
 /** Bytes as a person says them: "2.1 MiB". */
 const char *cli_bytes_text(double bytes, char *out, size_t size);
 
+/** A file's name, with '?' for control characters, which could pretend to be other lines. */
+void cli_print_name(FILE *out, const char *name);
+
 #endif

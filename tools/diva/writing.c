@@ -105,9 +105,10 @@ static enum diva_status commit_dataset(struct cli_staged staged[2], struct diva_
   return status ? status : cli_staged_commit(&staged[1], error);
 }
 
-/* Rows that go to a pipe come last: its reader may end the program by going away. */
+/* Rows that go to a pipe come last: its reader may end the program by going away. The JSON comes
+ * before any file has its name, for a full standard output is a failure, which leaves nothing. */
 static enum diva_status write_all(struct cli_session *session, const struct cli_result *result,
-                                  const int64_t *order, const char *provenance,
+                                  const int64_t *order, const char *provenance, const char *json,
                                   struct diva_error *error) {
   const struct cli_settings *settings = session->request->settings;
   bool to_file = settings->output && strcmp(settings->output, "-") != 0;
@@ -115,6 +116,10 @@ static enum diva_status write_all(struct cli_session *session, const struct cli_
   enum diva_status status = DIVA_OK;
   if (settings->write_dataset) {
     status = stage_dataset(session, result, provenance, staged, error);
+  }
+  if (!status && json) {
+    cli_meter_clear(&session->meter);
+    status = cli_line_print(json, error);
   }
   if (!status && to_file) {
     status = write_rows(session, result, order, provenance, error);
@@ -127,6 +132,9 @@ static enum diva_status write_all(struct cli_session *session, const struct cli_
   }
   cli_staged_abandon(&staged[0]);
   cli_staged_abandon(&staged[1]);
+  if (json) {
+    cli_pipe_release();
+  }
   return status;
 }
 
@@ -147,12 +155,9 @@ enum diva_status cli_session_write(struct cli_session *session, const struct cli
     status = check_stop(error);
   }
   if (!status) {
-    status = write_all(session, result, order, provenance, error);
+    status = write_all(session, result, order, provenance, json, error);
   }
   cli_meter_clear(&session->meter);
-  if (!status && json) {
-    puts(json);
-  }
   if (!status && !settings->quiet) {
     cli_summary_print(stderr, session, result);
   }

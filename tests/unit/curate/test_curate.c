@@ -149,8 +149,8 @@ Test(curate, prune_by_each_rule) {
   struct fixture *fixture = open_fixture(10);
   const int64_t training = ROWS - 2;
   struct diva_decision_columns decided;
-  const double thresholds[] = {0.0, fixture->columns.derivative[9], 1e9, -1e9};
-  for (int t = 0; t < 4; t++) {
+  const double thresholds[] = {0.0, fixture->columns.derivative[9], 1e9};
+  for (int t = 0; t < 3; t++) {
     struct diva_decision *decision = prune(fixture, thresholds[t], 3, 0.5, &decided);
     for (int64_t i = 0; i < ROWS; i++) {
       const bool dropped =
@@ -194,6 +194,15 @@ Test(curate, prune_refuses) {
               DIVA_ERROR_USAGE);
     cr_expect(!decision && error.message[0]);
   }
+  struct diva_prune_options all;
+  struct diva_decision *none = NULL;
+  struct diva_error error = {0};
+  diva_prune_options_init(&all);
+  all.threshold = -1e9;
+  cr_expect(diva_prune(fixture->dataset, fixture->analysis, &all, &none, &error) ==
+            DIVA_ERROR_USAGE);
+  cr_expect(!none && strstr(error.message, "threshold -1e+09 would drop 598 of 598"), "%s",
+            error.message);
   struct diva_prune_options newer;
   struct diva_decision *decision = NULL;
   diva_prune_options_init(&newer);

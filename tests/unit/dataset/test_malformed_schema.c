@@ -165,6 +165,18 @@ static void base_outputs_against_names(hid_t file) {
   fixture_put_class_names(file, 2, names);
 }
 
+static void base_outputs_against_labels(hid_t file) {
+  static const double values[ROWS * 2] = {0};
+  good(file);
+  fixture_put_reals(file, "base_outputs", ROWS, 2, values);
+}
+
+static void equal_class_names(hid_t file) {
+  const char *const names[] = {"a", "b", "c", "b"};
+  good(file);
+  fixture_put_class_names(file, 4, names);
+}
+
 static void integer_class_names(hid_t file) {
   hsize_t count = 3;
   hid_t space = H5Screate_simple(1, &count, NULL);
@@ -221,7 +233,7 @@ static const struct malformed cases[] = {
      DIVA_ERROR_INPUT,
      {"/features", "features are int32; store them as float16, bfloat16, float32 or float64"}},
     {odd_float_features, DIVA_ERROR_INPUT, {"/features", "a 32-bit float of another format"}},
-    {flat_features, DIVA_ERROR_INPUT, {"/features", "1 dimensions (12)", "rows x columns"}},
+    {flat_features, DIVA_ERROR_INPUT, {"/features", "1 dimension (12)", "rows x columns"}},
     {features_never_written, DIVA_ERROR_INPUT, {"/features", "nothing was ever written"}},
     {no_rows, DIVA_ERROR_INPUT, {"/features", "has no rows (0 x 4)"}},
     {no_columns, DIVA_ERROR_INPUT, {"/features", "has no columns (12 x 0)"}},
@@ -239,6 +251,10 @@ static const struct malformed cases[] = {
     {base_outputs_against_names,
      DIVA_ERROR_INPUT,
      {"/base_outputs", "has 3 columns, but there are 2 class_names"}},
+    {base_outputs_against_labels,
+     DIVA_ERROR_INPUT,
+     {"/labels: row 2: label 2", "base_outputs (/base_outputs) has 2 columns"}},
+    {equal_class_names, DIVA_ERROR_INPUT, {"class_names: classes 1 and 3 have the same name 'b'"}},
     {integer_class_names, DIVA_ERROR_INPUT, {"class_names", "is not a list of strings"}},
     {sizes_that_overflow, DIVA_ERROR_INPUT, {"/features", "1099511627776 rows", "overflow"}},
     {rows_beyond_memory, DIVA_ERROR_INPUT, {"/features", "35184372088832 rows", "this machine"}},

@@ -104,6 +104,11 @@ Test(memory, what_is_refused) {
   arrays = make_arrays();
   arrays.ids = ids;
   expect(&arrays, DIVA_ERROR_INPUT, "ids: row 0 and row 3 have the same id 'a'");
+  arrays = make_arrays();
+  arrays.outputs = 3;
+  arrays.class_names = (const char *const[]){"no", "yes", "no"};
+  expect(&arrays, DIVA_ERROR_INPUT, "class_names: classes 0 and 2 have the same name 'no'");
+  arrays = make_arrays();
   arrays.ids = holes;
   expect(&arrays, DIVA_ERROR_INPUT, "ids: row 1");
   arrays = make_arrays();

@@ -147,6 +147,12 @@ Test(shards, disagreement) {
     expect_two(one, other, cases[i].needle);
   }
   expect_two(one, one, "given twice");
+  hid_t file = fixture_create(other);
+  double values[4 * COLUMNS] = {0};
+  fixture_put_features(file, 4, COLUMNS);
+  fixture_put_reals(file, "targets", 4, 2, values);
+  H5Fclose(file);
+  expect_two(one, other, "has targets, but ");
 }
 
 /* A label of the second file counts as one row of the whole set. */

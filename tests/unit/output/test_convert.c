@@ -305,7 +305,7 @@ Test(convert, bad_csv_names_line_and_column) {
   } cases[] = {{"", "is empty"},
                {"a,b\n", "a header and no rows"},
                {"label,id\n1,2\n", "no column of features"},
-               {"a,b\n1,2\n1\n", "line 3: has 1 fields, the header has 2"},
+               {"a,b\n1,2\n1\n", "line 3: has 1 field, the header has 2"},
                {"a,b\n1,\n", "line 2, column 'b': '' is not a finite number"},
                {"a,b\n1,2\n1,x\n", "line 3, column 'b': 'x'"},
                {"a,b\n1,nan\n", "'nan'"},
