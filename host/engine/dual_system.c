@@ -127,9 +127,9 @@ enum diva_status diva_dual_visit(struct diva_dual *dual, struct diva_dataset *da
     }
     if (status == DIVA_OK) {
       const struct diva_dual_tile tile = {read.first, read.count, read.targets, read.base_outputs};
-      status = read.targets ? diva_rows_check_distribution(engine, read.targets, read.first,
-                                                           read.count, error)
-                            : DIVA_OK;
+      status = !engine->labels ? diva_rows_check_distribution(engine, read.targets, read.first,
+                                                              read.count, error)
+                               : DIVA_OK;
       if (status == DIVA_OK) {
         status = visit(dual, context, &tile, error);
       }

@@ -135,10 +135,11 @@ static enum diva_status open_eigen_work(const struct diva_backend *backend, int6
   const bool single = !backend->config.double_tiles;
   *out = (struct eigen_work){0};
   if (work_length > INT32_MAX) {
-    return diva_error_set(error, DIVA_ERROR_RESOURCE,
-                          "eigenvectors of %lld columns are beyond LAPACK's 32-bit sizes; give "
-                          "--lambda a value",
-                          (long long)n);
+    diva_error_set(error, DIVA_ERROR_RESOURCE,
+                   "eigenvectors of %lld columns are beyond LAPACK's 32-bit sizes; give --lambda "
+                   "a value",
+                   (long long)n);
+    return DIVA_ERROR_RESOURCE;
   }
   out->work_length = (diva_blas_int)work_length;
   out->integer_length = (diva_blas_int)(3 + 5 * n);
@@ -147,8 +148,9 @@ static enum diva_status open_eigen_work(const struct diva_backend *backend, int6
   out->matrix = malloc((size_t)(single ? n * n : 1) * sizeof *out->matrix);
   out->values = malloc((size_t)n * sizeof *out->values);
   if (!out->work || !out->integers || !out->matrix || !out->values) {
-    return diva_error_set(error, DIVA_ERROR_RESOURCE,
-                          "out of memory for the workspace of %lld eigenvectors", (long long)n);
+    diva_error_set(error, DIVA_ERROR_RESOURCE,
+                   "out of memory for the workspace of %lld eigenvectors", (long long)n);
+    return DIVA_ERROR_RESOURCE;
   }
   return DIVA_OK;
 }
