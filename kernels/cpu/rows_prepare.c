@@ -150,21 +150,27 @@ static void normalise_row_double(double *z, int64_t n) {
   }
 }
 
-/* z = (scale z - shift) * multiplier in float64 arithmetic, rounded once. */
-static void scale_row_float(float *z, int64_t n, double scale, const double *shift,
-                            const double *multiplier) {
-  if (multiplier) {
+/* z = (scale x - shift) * multiplier in float64 arithmetic, rounded once; x may be z itself. */
+static void scale_row_float(const float *x, int64_t n, double scale, const double *shift,
+                            const double *multiplier, float *z) {
+  if (multiplier && shift) {
     for (int64_t j = 0; j < n; j++) {
-      z[j] = (float)((scale * (double)z[j] - (shift ? shift[j] : 0.0)) * multiplier[j]);
+      z[j] = (float)((scale * (double)x[j] - shift[j]) * multiplier[j]);
+    }
+  } else if (multiplier) {
+    for (int64_t j = 0; j < n; j++) {
+      z[j] = (float)(scale * (double)x[j] * multiplier[j]);
     }
   } else if (shift) {
     for (int64_t j = 0; j < n; j++) {
-      z[j] = (float)(scale * (double)z[j] - shift[j]);
+      z[j] = (float)(scale * (double)x[j] - shift[j]);
     }
   } else if (scale != 1.0) {
     for (int64_t j = 0; j < n; j++) {
-      z[j] = (float)(scale * (double)z[j]);
+      z[j] = (float)(scale * (double)x[j]);
     }
+  } else if (z != x) {
+    memcpy(z, x, (size_t)n * sizeof *z);
   }
 }
 
@@ -174,13 +180,18 @@ static void scale_row_double(double *z, int64_t n, const double *shift, const do
   }
 }
 
-/* Prepares one row in place of `to`; returns the column of the first bad value, or -1. */
+/* Prepares one row into `to`; returns the column of the first bad value, or -1. Rows stored in tile
+ * type are read where they lie. */
 static int64_t prepare_row_float(const void *raw, const struct diva_preparation *p, int64_t columns,
                                  float *to) {
-  widen_to_float(raw, p->type, columns, to);
-  const int64_t bad = find_non_finite_float(to, columns);
-  const double scale = p->unit_rows ? inverse_norm_float(to, columns) : 1.0;
-  scale_row_float(to, columns, scale, diva_cpu_reals(p->shift), diva_cpu_reals(p->multiplier));
+  const float *row = raw;
+  if (p->type != DIVA_FLOAT32) {
+    widen_to_float(raw, p->type, columns, to);
+    row = to;
+  }
+  const int64_t bad = find_non_finite_float(row, columns);
+  const double scale = p->unit_rows ? inverse_norm_float(row, columns) : 1.0;
+  scale_row_float(row, columns, scale, diva_cpu_reals(p->shift), diva_cpu_reals(p->multiplier), to);
   if (p->constant_column) {
     to[columns] = 1.0F;
   }
