@@ -4,7 +4,3 @@
 int diva_comm_size(void) {
   return 1;
 }
-
-int diva_comm_rank(void) {
-  return 0;
-}

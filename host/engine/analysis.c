@@ -55,12 +55,11 @@ static enum diva_status create(int64_t rows, bool derivative, struct diva_analys
   return DIVA_OK;
 }
 
-static enum diva_status describe_backend(struct diva_engine *engine) {
+static void describe_backend(struct diva_engine *engine) {
   struct diva_analysis *analysis = engine->analysis;
   engine->ops->probe(analysis->library, sizeof analysis->library);
   analysis->summary.backend = engine->ops->name;
   analysis->summary.library = analysis->library;
-  return DIVA_OK;
 }
 
 static void summarise(struct diva_engine *engine) {

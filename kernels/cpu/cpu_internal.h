@@ -80,6 +80,14 @@ struct diva_cpu_product {
 void diva_cpu_multiply_block(const struct diva_backend *backend, bool double_values,
                              const struct diva_cpu_product *product);
 
+/**
+ * out = Z W' for the chunk of rows that starts at `first`, in tile type; out has rows of `outputs`
+ * values. Returns how many rows the chunk has.
+ */
+int64_t diva_cpu_project_chunk(const struct diva_backend *backend, struct diva_matrix z,
+                               int64_t first, const void *w, int64_t ldw, int64_t outputs,
+                               void *out);
+
 /* The operations, by file. */
 
 /* rows_prepare.c */

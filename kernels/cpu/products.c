@@ -34,6 +34,27 @@ static int64_t chunk_length(const struct diva_backend *backend, int64_t rows, in
   return smaller(rows - index * backend->chunk_rows, backend->chunk_rows);
 }
 
+int64_t diva_cpu_project_chunk(const struct diva_backend *backend, struct diva_matrix z,
+                               int64_t first, const void *w, int64_t ldw, int64_t outputs,
+                               void *out) {
+  const struct diva_cpu_product product = {
+      .transpose_b = true,
+      .m = smaller(z.rows - first, backend->chunk_rows),
+      .n = outputs,
+      .k = z.columns,
+      .alpha = 1.0,
+      .a = diva_cpu_address(z, first, 0, backend->element),
+      .lda = z.stride,
+      .b = w,
+      .ldb = ldw,
+      .beta = 0.0,
+      .c = out,
+      .ldc = outputs,
+  };
+  diva_cpu_multiply_block(backend, backend->config.double_tiles, &product);
+  return product.m;
+}
+
 enum diva_status diva_cpu_residual(struct diva_backend *backend, struct diva_matrix z,
                                    struct diva_matrix w, struct diva_matrix y,
                                    struct diva_error *error) {

@@ -173,24 +173,10 @@ enum diva_status diva_cpu_derivative_rows(struct diva_backend *backend, struct d
   double *derivative = diva_cpu_reals(out);
 #pragma omp parallel for schedule(dynamic) num_threads(backend->config.threads)
   for (int64_t first = 0; first < z.rows; first += backend->chunk_rows) {
-    const int64_t left = z.rows - first;
     char *direct = diva_cpu_thread_scratch(backend);
-    const struct diva_cpu_product product = {
-        .transpose_b = true,
-        .m = left < backend->chunk_rows ? left : backend->chunk_rows,
-        .n = m.rows,
-        .k = z.columns,
-        .alpha = 1.0,
-        .a = diva_cpu_address(z, first, 0, backend->element),
-        .lda = z.stride,
-        .b = diva_cpu_address(m, 0, 0, backend->element),
-        .ldb = m.stride,
-        .beta = 0.0,
-        .c = direct,
-        .ldc = m.rows,
-    };
-    diva_cpu_multiply_block(backend, backend->config.double_tiles, &product);
-    for (int64_t i = 0; i < product.m; i++) {
+    const int64_t rows = diva_cpu_project_chunk(
+        backend, z, first, diva_cpu_address(m, 0, 0, backend->element), m.stride, m.rows, direct);
+    for (int64_t i = 0; i < rows; i++) {
       const int64_t row = first + i;
       const double value = row_dot(backend, direct + i * m.rows * backend->element,
                                    diva_cpu_address(e, row, 0, backend->element), m.rows);
@@ -268,24 +254,10 @@ enum diva_status diva_cpu_path_rows(struct diva_backend *backend, struct diva_ma
     double *row_losses = (double *)(void *)backend->weighted;
 #pragma omp parallel for schedule(dynamic) num_threads(backend->config.threads)
     for (int64_t first = 0; first < t.rows; first += backend->chunk_rows) {
-      const int64_t left = t.rows - first;
       char *fitted = diva_cpu_thread_scratch(backend);
-      const struct diva_cpu_product product = {
-          .transpose_b = true,
-          .m = left < backend->chunk_rows ? left : backend->chunk_rows,
-          .n = outputs,
-          .k = t.columns,
-          .alpha = 1.0,
-          .a = diva_cpu_address(t, first, 0, backend->element),
-          .lda = t.stride,
-          .b = backend->lambda_weights,
-          .ldb = t.columns,
-          .beta = 0.0,
-          .c = fitted,
-          .ldc = outputs,
-      };
-      diva_cpu_multiply_block(backend, backend->config.double_tiles, &product);
-      for (int64_t i = 0; i < product.m; i++) {
+      const int64_t rows = diva_cpu_project_chunk(backend, t, first, backend->lambda_weights,
+                                                  t.columns, outputs, fitted);
+      for (int64_t i = 0; i < rows; i++) {
         const int64_t row = first + i;
         const double form =
             path_form(backend, diva_cpu_address(t, row, 0, backend->element), t.columns, shrinkage);
