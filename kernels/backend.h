@@ -135,6 +135,15 @@ struct diva_backend_ops {
                                    const struct diva_preparation *preparation, int64_t first_row,
                                    struct diva_matrix z, struct diva_buffer *fault_buffer,
                                    struct diva_error *error);
+  /**
+   * Random Fourier features of rows whose projections on the frequencies are u (rows x P, tile
+   * type): z = scale [cos u, sin u] - shift, all cosines first, then a constant 1 where asked for.
+   * For any u the error is at most 2e-7 (float64: 1e-15) of scale + |shift|; a NaN or an infinity
+   * becomes NaN. `shift` has 2 P values; absent: 0. Z is rows x 2 P, or one column wider.
+   */
+  enum diva_status (*fourier_rows)(struct diva_backend *backend, struct diva_matrix u, double scale,
+                                   struct diva_vector shift, bool constant_column,
+                                   struct diva_matrix z, struct diva_error *error);
   /** Y = one-hot rows of int32 labels, tile type; a row of label -1 is zero. */
   enum diva_status (*label_rows)(struct diva_backend *backend, struct diva_vector labels,
                                  struct diva_matrix y, struct diva_error *error);
@@ -146,7 +155,13 @@ struct diva_backend_ops {
   enum diva_status (*gram_accumulate)(struct diva_backend *backend, struct diva_matrix z,
                                       struct diva_vector weight, struct diva_matrix sum,
                                       struct diva_error *error);
-  /** sum += Y' diag(weight) Z, float64, outputs x columns. */
+  /** Row 0 of sum += weight' Z, row 1 += weight' (Z o Z), elementwise square; float64, 2 x columns;
+   * weight absent: 1. */
+  enum diva_status (*moments_accumulate)(struct diva_backend *backend, struct diva_matrix z,
+                                         struct diva_vector weight, struct diva_matrix sum,
+                                         struct diva_error *error);
+  /** sum += Y' diag(weight) Z, float64, outputs x columns. Y may also be as wide as a tile: the
+   * sum is then columns x columns. */
   enum diva_status (*cross_accumulate)(struct diva_backend *backend, struct diva_matrix y,
                                        struct diva_vector weight, struct diva_matrix z,
                                        struct diva_matrix sum, struct diva_error *error);

@@ -14,6 +14,26 @@ const char *const *diva_action_names(void) {
   return names;
 }
 
+static enum diva_status allocate_issues(struct diva_decision *decision, int64_t rows,
+                                        struct diva_error *error) {
+  const struct {
+    void **out;
+    int64_t size;
+  } columns[] = {
+      {(void **)&decision->is_label_issue, sizeof *decision->is_label_issue},
+      {(void **)&decision->issue_probability, sizeof *decision->issue_probability},
+      {(void **)&decision->label_quality, sizeof *decision->label_quality},
+      {(void **)&decision->suggested_probability, sizeof *decision->suggested_probability},
+      {(void **)&decision->suggested_label, sizeof *decision->suggested_label},
+      {(void **)&decision->action, sizeof *decision->action},
+  };
+  enum diva_status status = DIVA_OK;
+  for (size_t c = 0; c < sizeof columns / sizeof *columns && status == DIVA_OK; c++) {
+    status = diva_allocate(rows, columns[c].size, "label issues", columns[c].out, error);
+  }
+  return status;
+}
+
 enum diva_status diva_decision_create(int64_t rows, bool label_issues, struct diva_decision **out,
                                       struct diva_error *error) {
   struct diva_decision *decision = NULL;
@@ -29,16 +49,7 @@ enum diva_status diva_decision_create(int64_t rows, bool label_issues, struct di
         diva_allocate(rows, sizeof *decision->kept, "kept rows", (void **)&decision->kept, error);
   }
   if (status == DIVA_OK && label_issues) {
-    status = diva_allocate(rows, sizeof *decision->is_label_issue, "label issues",
-                           (void **)&decision->is_label_issue, error);
-  }
-  if (status == DIVA_OK && label_issues) {
-    status = diva_allocate(rows, sizeof *decision->issue_probability, "issue probabilities",
-                           (void **)&decision->issue_probability, error);
-  }
-  if (status == DIVA_OK && label_issues) {
-    status =
-        diva_allocate(rows, sizeof *decision->action, "actions", (void **)&decision->action, error);
+    status = allocate_issues(decision, rows, error);
   }
   if (status != DIVA_OK) {
     diva_decision_destroy(decision);
@@ -48,7 +59,12 @@ enum diva_status diva_decision_create(int64_t rows, bool label_issues, struct di
     decision->keep[i] = 1;
   }
   decision->columns.rows = rows;
-  decision->columns.noise_rate = NAN;
+  decision->noise = (struct diva_noise_summary){.rate = NAN,
+                                                .confusable = NAN,
+                                                .expected_precision = NAN,
+                                                .expected_recall = NAN,
+                                                .planted_precision = NAN,
+                                                .planted_auroc = NAN};
   *out = decision;
   return DIVA_OK;
 }
@@ -80,7 +96,7 @@ static int64_t count_emptied(const struct diva_decision *decision, const int32_t
   int64_t emptied = 0;
   if (had && has) {
     for (int64_t i = 0; i < decision->columns.rows; i++) {
-      if (labels[i] >= 0 && weight[i] > 0.0) {
+      if (labels[i] >= 0 && (!weight || weight[i] > 0.0)) {
         had[labels[i]]++;
         has[labels[i]] += decision->keep[i];
       }
@@ -100,6 +116,9 @@ void diva_decision_finish(struct diva_decision *decision, const struct diva_data
   const int32_t *labels = diva_dataset_labels(dataset);
   columns->is_label_issue = decision->is_label_issue;
   columns->issue_probability = decision->issue_probability;
+  columns->label_quality = decision->label_quality;
+  columns->suggested_probability = decision->suggested_probability;
+  columns->suggested_label = decision->suggested_label;
   columns->action = decision->action;
   columns->keep = decision->keep;
   columns->kept = decision->kept;
@@ -118,10 +137,19 @@ void diva_decision_columns(const struct diva_decision *decision,
   *out = decision->columns;
 }
 
+void diva_decision_noise(const struct diva_decision *decision, struct diva_noise_summary *out) {
+  *out = decision->noise;
+  out->transition = decision->transition;
+}
+
 void diva_decision_destroy(struct diva_decision *decision) {
   if (decision) {
     free(decision->is_label_issue);
     free(decision->issue_probability);
+    free(decision->label_quality);
+    free(decision->suggested_probability);
+    free(decision->suggested_label);
+    free(decision->transition);
     free(decision->action);
     free(decision->keep);
     free(decision->kept);

@@ -8,8 +8,13 @@
 
 struct diva_decision {
   struct diva_decision_columns columns; /**< views of the arrays below */
+  struct diva_noise_summary noise;
   uint8_t *is_label_issue;
   double *issue_probability;
+  double *label_quality;
+  double *suggested_probability;
+  int32_t *suggested_label;
+  double *transition; /**< classes x classes; NULL from prune */
   uint8_t *action;
   uint8_t *keep;
   int64_t *kept;
@@ -19,7 +24,8 @@ struct diva_decision {
 enum diva_status diva_decision_create(int64_t rows, bool label_issues, struct diva_decision **out,
                                       struct diva_error *error);
 
-/** Derives the kept indices and the counts from `keep`. */
+/** Derives the kept indices and the counts from `keep`. `weight`, NULL where all are 1, says which
+ * rows belong to the set. */
 void diva_decision_finish(struct diva_decision *decision, const struct diva_dataset *dataset,
                           const double *weight, int64_t outputs);
 

@@ -139,9 +139,11 @@ void diva_dataset_close(struct diva_dataset *dataset) {
   }
   free(dataset->labels);
   free(dataset->weights);
+  free(dataset->groups);
   diva_digests_destroy(dataset->digests);
   diva_string_table_free(&dataset->ids);
   diva_string_table_free(&dataset->class_names);
+  diva_string_table_free(&dataset->group_names);
   diva_path_list_free(&dataset->paths);
   free(dataset);
 }
@@ -156,6 +158,14 @@ const int32_t *diva_dataset_labels(const struct diva_dataset *dataset) {
 
 const double *diva_dataset_weights(const struct diva_dataset *dataset) {
   return dataset->weights;
+}
+
+const int32_t *diva_dataset_groups(const struct diva_dataset *dataset) {
+  return dataset->groups;
+}
+
+const char *diva_dataset_group_name(const struct diva_dataset *dataset, int64_t group) {
+  return diva_string_table_get(&dataset->group_names, group);
 }
 
 const char *diva_dataset_class_name(const struct diva_dataset *dataset, int64_t class_index) {

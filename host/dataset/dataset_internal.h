@@ -30,8 +30,10 @@ struct diva_dataset {
   double *weights;                  /**< NULL: none */
   struct diva_string_table ids;     /**< empty: none */
   struct diva_string_table class_names;
-  struct diva_path_list paths;  /**< one a shard; empty in memory */
-  struct diva_digests *digests; /**< of the files; NULL in memory; owned (digests.h) */
+  int32_t *groups;                      /**< NULL: none */
+  struct diva_string_table group_names; /**< by code */
+  struct diva_path_list paths;          /**< one a shard; empty in memory */
+  struct diva_digests *digests;         /**< of the files; NULL in memory; owned (digests.h) */
   const struct diva_reader_ops *ops;
   void *reader; /**< owned */
 };

@@ -1,6 +1,7 @@
 /* From paths to an open dataset: every shard checked alone, then against the first, then read. */
 #include "host/dataset/dataset_internal.h"
 #include "host/dataset/digests.h"
+#include "host/dataset/group_codes.h"
 
 #include "host/core/core.h"
 #include "host/dataset/labels.h"
@@ -158,6 +159,10 @@ static enum diva_status allocate_columns(struct diva_dataset *dataset,
     struct diva_memory_limit limit = diva_memory_limit_make(shards->schema.memory);
     status = diva_string_table_init(&dataset->ids, info->rows, limit.allowed, error);
   }
+  if (!status && shards->schema.parts[DIVA_PART_GROUP].required) {
+    struct diva_memory_limit limit = diva_memory_limit_make(shards->schema.memory);
+    status = diva_string_table_init(&dataset->group_names, info->rows, limit.allowed, error);
+  }
   return status;
 }
 
@@ -178,6 +183,9 @@ static enum diva_status read_shard(struct diva_dataset *dataset, struct diva_sha
   }
   if (!status && dataset->info.has_ids) {
     status = diva_h5_ids_read(source, &dataset->ids, error);
+  }
+  if (!status && shards->schema.parts[DIVA_PART_GROUP].required) {
+    status = diva_h5_groups_read(source, &dataset->group_names, error);
   }
   if (status && error && error->row >= 0) {
     error->row += shard->first;
@@ -207,6 +215,9 @@ static enum diva_status load(struct diva_dataset *dataset, struct diva_shards *s
   }
   for (int64_t i = 0; !status && i < shards->count; i++) {
     status = read_shard(dataset, shards, i, &some_weight, error);
+  }
+  if (!status && shards->schema.parts[DIVA_PART_GROUP].required) {
+    status = diva_group_codes_make(&dataset->group_names, &dataset->groups, error);
   }
   if (!status) {
     status = diva_dataset_finish(dataset, shards->outputs, some_weight, error);

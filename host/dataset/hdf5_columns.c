@@ -107,20 +107,21 @@ static enum diva_status fail_at_row(const struct diva_h5_dataset *ids, int64_t r
   return status;
 }
 
-static enum diva_status read_string_ids(const struct diva_h5_source *source,
-                                        struct diva_string_table *table, struct diva_error *error) {
-  const struct diva_h5_dataset *ids = &source->parts[DIVA_PART_IDS];
+static enum diva_status read_strings(const struct diva_h5_source *source, enum diva_part part,
+                                     struct diva_string_table *table, struct diva_error *error) {
+  const struct diva_h5_dataset *ids = &source->parts[part];
   bool varying = H5Tis_variable_str(ids->type) > 0;
   size_t size = H5Tget_size(ids->type);
   if (size > STRING_SIZE_MAX) {
     return diva_h5_dataset_fail(ids, DIVA_ERROR_INPUT, error,
-                                "ids are strings of %zu bytes (limit %d)", size, STRING_SIZE_MAX);
+                                "%s are strings of %zu bytes (limit %d)",
+                                part == DIVA_PART_IDS ? "ids" : "groups", size, STRING_SIZE_MAX);
   }
   int64_t block_rows = (int64_t)(BLOCK_BYTES / size);
   char *block = malloc((size_t)block_rows * size);
   enum diva_status status = DIVA_OK;
   if (!block) {
-    return diva_error_set(error, DIVA_ERROR_RESOURCE, "out of memory for ids");
+    return diva_error_set(error, DIVA_ERROR_RESOURCE, "out of memory for strings");
   }
   for (int64_t first = 0; !status && first < source->rows; first += block_rows) {
     int64_t failed = 0;
@@ -144,16 +145,16 @@ static enum diva_status read_string_ids(const struct diva_h5_source *source,
   return status;
 }
 
-static enum diva_status read_integer_ids(const struct diva_h5_source *source,
-                                         struct diva_string_table *table,
-                                         struct diva_error *error) {
-  const struct diva_h5_dataset *ids = &source->parts[DIVA_PART_IDS];
+/* Integers as text; negative groups are empty. */
+static enum diva_status read_integers(const struct diva_h5_source *source, enum diva_part part,
+                                      struct diva_string_table *table, struct diva_error *error) {
+  const struct diva_h5_dataset *ids = &source->parts[part];
   bool is_unsigned = diva_h5_is_unsigned(ids->type);
   hid_t memory_type = is_unsigned ? H5T_NATIVE_UINT64 : H5T_NATIVE_INT64;
   int64_t *block = malloc(BLOCK_ROWS * sizeof *block);
   enum diva_status status = DIVA_OK;
   if (!block) {
-    return diva_error_set(error, DIVA_ERROR_RESOURCE, "out of memory for ids");
+    return diva_error_set(error, DIVA_ERROR_RESOURCE, "out of memory for strings");
   }
   for (int64_t first = 0; !status && first < source->rows; first += BLOCK_ROWS) {
     int64_t count = block_length(first, source->rows, BLOCK_ROWS);
@@ -162,6 +163,7 @@ static enum diva_status read_integer_ids(const struct diva_h5_source *source,
       char text[24];
       int length = is_unsigned ? snprintf(text, sizeof text, "%" PRIu64, (uint64_t)block[i])
                                : snprintf(text, sizeof text, "%" PRId64, block[i]);
+      length = part == DIVA_PART_GROUP && text[0] == '-' ? 0 : length;
       status = diva_string_table_append(table, text, length, error);
       if (status) {
         fail_at_row(ids, first + i, status, error);
@@ -172,11 +174,21 @@ static enum diva_status read_integer_ids(const struct diva_h5_source *source,
   return status;
 }
 
+static enum diva_status read_names(const struct diva_h5_source *source, enum diva_part part,
+                                   struct diva_string_table *table, struct diva_error *error) {
+  return H5Tget_class(source->parts[part].type) == H5T_STRING
+             ? read_strings(source, part, table, error)
+             : read_integers(source, part, table, error);
+}
+
 enum diva_status diva_h5_ids_read(const struct diva_h5_source *source,
                                   struct diva_string_table *table, struct diva_error *error) {
-  return H5Tget_class(source->parts[DIVA_PART_IDS].type) == H5T_STRING
-             ? read_string_ids(source, table, error)
-             : read_integer_ids(source, table, error);
+  return read_names(source, DIVA_PART_IDS, table, error);
+}
+
+enum diva_status diva_h5_groups_read(const struct diva_h5_source *source,
+                                     struct diva_string_table *table, struct diva_error *error) {
+  return read_names(source, DIVA_PART_GROUP, table, error);
 }
 
 static enum diva_status fail_names(const struct diva_h5_source *source, struct diva_error *error,

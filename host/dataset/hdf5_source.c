@@ -49,6 +49,9 @@ static enum diva_status find_parts(struct diva_h5_source *source, const struct d
   for (size_t i = 0; !status && i < sizeof others / sizeof *others; i++) {
     status = find_part(source, schema, others[i], error);
   }
+  if (!status && schema->parts[DIVA_PART_GROUP].required) {
+    status = find_part(source, schema, DIVA_PART_GROUP, error);
+  }
   return status;
 }
 
@@ -177,16 +180,18 @@ static enum diva_status check_labels(const struct diva_h5_source *source,
   return check_column(source, DIVA_PART_LABELS, "labels", error);
 }
 
-static enum diva_status check_ids(const struct diva_h5_source *source, struct diva_error *error) {
-  const struct diva_h5_dataset *ids = &source->parts[DIVA_PART_IDS];
+/* Ids and groups: strings or integers. */
+static enum diva_status check_names(const struct diva_h5_source *source, enum diva_part part,
+                                    const char *what, struct diva_error *error) {
+  const struct diva_h5_dataset *ids = &source->parts[part];
   char text[DIVA_H5_TYPE_TEXT_SIZE];
   H5T_class_t class = H5Tget_class(ids->type);
   if (class != H5T_STRING && !(class == H5T_INTEGER && diva_h5_is_integer(ids->type))) {
     diva_h5_type_describe(ids->type, text);
     return diva_h5_dataset_fail(ids, DIVA_ERROR_INPUT, error,
-                                "ids are %s; store them as strings or integers", text);
+                                "%s are %s; store them as strings or integers", what, text);
   }
-  return check_column(source, DIVA_PART_IDS, "ids", error);
+  return check_column(source, part, what, error);
 }
 
 static enum diva_status check_weights(const struct diva_h5_source *source,
@@ -244,7 +249,10 @@ static enum diva_status check_answers(const struct diva_h5_source *source,
     status = check_matrix(source, DIVA_PART_BASE_OUTPUTS, error);
   }
   if (!status && has_part(source, DIVA_PART_IDS)) {
-    status = check_ids(source, error);
+    status = check_names(source, DIVA_PART_IDS, "ids", error);
+  }
+  if (!status && has_part(source, DIVA_PART_GROUP)) {
+    status = check_names(source, DIVA_PART_GROUP, "groups", error);
   }
   if (!status && has_part(source, DIVA_PART_WEIGHTS)) {
     status = check_weights(source, error);

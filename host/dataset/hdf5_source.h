@@ -48,6 +48,11 @@ enum diva_status diva_h5_labels_read(const struct diva_h5_source *source, int64_
 enum diva_status diva_h5_weights_read(const struct diva_h5_source *source, double *out,
                                       bool *positive, struct diva_error *error);
 
+/** Groups of the whole file as text, appended to a table with room for them; empty for negative
+ * integers. */
+enum diva_status diva_h5_groups_read(const struct diva_h5_source *source,
+                                     struct diva_string_table *table, struct diva_error *error);
+
 /** Ids of the whole file, appended to a table with room for them. */
 enum diva_status diva_h5_ids_read(const struct diva_h5_source *source,
                                   struct diva_string_table *table, struct diva_error *error);

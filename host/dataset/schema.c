@@ -1,22 +1,35 @@
 /* The parts of a dataset and the names they have in a file. */
-#define _POSIX_C_SOURCE 200809L
 #include "host/dataset/schema.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 const char *diva_part_default_name(enum diva_part part) {
-  static const char *const names[DIVA_PARTS] = {"features", "labels",       "targets",
-                                                "ids",      "base_outputs", "weights"};
+  static const char *const names[DIVA_PARTS] = {"features",     "labels",  "targets", "ids",
+                                                "base_outputs", "weights", ""};
   return names[part];
 }
 
 static const char *named_by(const struct diva_dataset_options *options, enum diva_part part) {
   const char *const names[DIVA_PARTS] = {
-      options->features, options->labels,       options->targets,
-      options->ids,      options->base_outputs, options->weights,
+      options->features,     options->labels,  options->targets, options->ids,
+      options->base_outputs, options->weights, options->group,
   };
   return names[part];
+}
+
+/* A name the caller is to free: as given, but for a group, which has a folder of its own. */
+static char *copy_name(enum diva_part part, const char *given) {
+  static const char folder[] = "groups/";
+  const char *name = given ? given : diva_part_default_name(part);
+  const bool inside = part == DIVA_PART_GROUP && given && given[0] != '/';
+  const size_t size = (inside ? strlen(folder) : 0) + strlen(name) + 1;
+  char *copy = malloc(size);
+  if (copy) {
+    snprintf(copy, size, "%s%s", inside ? folder : "", name);
+  }
+  return copy;
 }
 
 enum diva_status diva_schema_make(const struct diva_dataset_options *options,
@@ -34,7 +47,7 @@ enum diva_status diva_schema_make(const struct diva_dataset_options *options,
   for (int part = 0; part < DIVA_PARTS; part++) {
     const char *given = named_by(options, (enum diva_part)part);
     out->parts[part].required = given || part == DIVA_PART_FEATURES;
-    out->parts[part].name = strdup(given ? given : diva_part_default_name((enum diva_part)part));
+    out->parts[part].name = copy_name((enum diva_part)part, given);
     if (!out->parts[part].name) {
       diva_schema_free(out);
       return diva_error_set(error, DIVA_ERROR_RESOURCE, "out of memory for names");

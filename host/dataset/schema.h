@@ -14,12 +14,13 @@ enum diva_part {
   DIVA_PART_IDS,
   DIVA_PART_BASE_OUTPUTS,
   DIVA_PART_WEIGHTS,
+  DIVA_PART_GROUP,
   DIVA_PARTS
 };
 
 /** How a part is called, and what its absence means. Zeroed: empty. */
 struct diva_part_name {
-  char *name;    /**< owned */
+  char *name;    /**< owned; empty for a group that was not asked for */
   bool required; /**< named by the caller, or always needed */
 };
 

@@ -117,19 +117,29 @@ static int64_t find_slot(const struct diva_string_table *table, const int64_t *s
   return (int64_t)slot;
 }
 
-enum diva_status diva_string_table_duplicate(const struct diva_string_table *table, int64_t *first,
-                                             int64_t *second, struct diva_error *error) {
+/* A table of slots with room for all strings. */
+static enum diva_status make_slots(const struct diva_string_table *table, int64_t **slots,
+                                   uint64_t *mask, struct diva_error *error) {
   int64_t size = 16;
   while (size < 2 * table->count) {
     size *= 2;
   }
-  *first = *second = -1;
   void *memory = NULL;
   enum diva_status status =
-      diva_allocate(size, (int64_t)sizeof(int64_t), "a table of ids", &memory, error);
-  int64_t *slots = memory;
+      diva_allocate(size, (int64_t)sizeof(int64_t), "a table of strings", &memory, error);
+  *slots = memory;
+  *mask = (uint64_t)size - 1;
+  return status;
+}
+
+enum diva_status diva_string_table_duplicate(const struct diva_string_table *table, int64_t *first,
+                                             int64_t *second, struct diva_error *error) {
+  int64_t *slots = NULL;
+  uint64_t mask = 0;
+  *first = *second = -1;
+  enum diva_status status = make_slots(table, &slots, &mask, error);
   for (int64_t i = 0; !status && i < table->count; i++) {
-    int64_t slot = find_slot(table, slots, (uint64_t)size - 1, diva_string_table_get(table, i));
+    int64_t slot = find_slot(table, slots, mask, diva_string_table_get(table, i));
     if (slots[slot]) {
       *first = slots[slot] - 1;
       *second = i;
@@ -137,7 +147,21 @@ enum diva_status diva_string_table_duplicate(const struct diva_string_table *tab
     }
     slots[slot] = i + 1;
   }
-  free(memory);
+  free(slots);
+  return status;
+}
+
+enum diva_status diva_string_table_first(const struct diva_string_table *table, int64_t *first,
+                                         struct diva_error *error) {
+  int64_t *slots = NULL;
+  uint64_t mask = 0;
+  enum diva_status status = make_slots(table, &slots, &mask, error);
+  for (int64_t i = 0; !status && i < table->count; i++) {
+    int64_t slot = find_slot(table, slots, mask, diva_string_table_get(table, i));
+    slots[slot] = slots[slot] ? slots[slot] : i + 1;
+    first[i] = slots[slot] - 1;
+  }
+  free(slots);
   return status;
 }
 

@@ -39,6 +39,13 @@ const char *diva_string_table_get(const struct diva_string_table *table, int64_t
 enum diva_status diva_string_table_duplicate(const struct diva_string_table *table, int64_t *first,
                                              int64_t *second, struct diva_error *error);
 
+/**
+ * The first string that each one equals.
+ * @param first  count indices, written
+ */
+enum diva_status diva_string_table_first(const struct diva_string_table *table, int64_t *first,
+                                         struct diva_error *error);
+
 /** Frees what it holds; a zeroed table is fine. */
 void diva_string_table_free(struct diva_string_table *table);
 

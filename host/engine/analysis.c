@@ -73,6 +73,7 @@ static void summarise(struct diva_engine *engine) {
   summary->loss = engine->options->loss;
   summary->scale = engine->options->scale;
   summary->solver = engine->plan.solver;
+  summary->kernel = engine->options->kernel;
   summary->intercept = engine->options->intercept;
   summary->threads = engine->threads;
   summary->seed = engine->options->seed;
@@ -120,6 +121,10 @@ static enum diva_status check_finite(const struct diva_engine *engine, struct di
 
 static enum diva_status solve(struct diva_engine *engine, struct diva_error *error) {
   enum diva_status status = diva_rows_prepare(engine, error);
+  if (status == DIVA_OK) {
+    status = diva_groups_build(engine->options->groups, engine->weight, engine->info.rows,
+                               &engine->groups, error);
+  }
   if (status == DIVA_OK) {
     status = diva_plan_make(engine->train, engine->validation, engine->options,
                             engine->training_rows, &engine->plan, error);
@@ -170,6 +175,7 @@ enum diva_status diva_analysis_run(struct diva_dataset *train, struct diva_datas
     engine.seconds = engine.analysis->summary.seconds;
     status = solve(&engine, error);
   }
+  diva_groups_free(&engine.groups);
   free(engine.importance);
   if (status != DIVA_OK) {
     diva_analysis_destroy(engine.analysis);

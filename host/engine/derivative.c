@@ -1,4 +1,5 @@
 /* The last pass: the derivative of every row, and its label quality. */
+#include "group_loo.h"
 #include "primal.h"
 
 static enum diva_status differentiate(struct diva_primal *primal,
@@ -42,6 +43,9 @@ static enum diva_status visit_derivative(struct diva_primal *primal, void *conte
     status = differentiate(primal, tile, error);
   }
   if (status == DIVA_OK) {
+    status = diva_group_loo_patch(primal, tile, error);
+  }
+  if (status == DIVA_OK) {
     status = engine->ops->loo_rows(engine->backend, tile->y, &tile->facts, &results, error);
   }
   return status == DIVA_OK ? diva_tile_fetch(primal, results.quality, tile->count,
@@ -58,7 +62,12 @@ enum diva_status diva_derivative_run(struct diva_primal *primal, struct diva_err
       status = diva_factor_sandwich(primal, error);
     }
   }
-  return status == DIVA_OK ? diva_tiles_visit(primal, &primal->train, "derivative",
-                                              PHASE_DERIVATIVE, visit_derivative, NULL, error)
-                           : status;
+  if (status == DIVA_OK) {
+    status = diva_tiles_visit(primal, &primal->train, "derivative", PHASE_DERIVATIVE,
+                              visit_derivative, NULL, error);
+  }
+  if (status == DIVA_OK) {
+    diva_group_loo_finish(primal);
+  }
+  return status;
 }

@@ -1,17 +1,30 @@
 /* The dual solver from end to end. */
 #include "dual.h"
 
-#include "kernels/formulas.h"
-
 #include <stdlib.h>
+
+/* LOO residuals in place of c / Q_ii are all that a row's algebra asks for. */
+struct diva_residual_row diva_dual_residual_row(const struct diva_dual *dual, int64_t i) {
+  struct diva_residual_row row = {.e = dual->c + i * dual->outputs,
+                                  .is_double = true,
+                                  .outputs = dual->outputs,
+                                  .one_minus_h = dual->q[i * dual->rows + i]};
+  if (diva_dual_groups_place(dual, i) >= 0) {
+    row.e = dual->groups->residual + i * dual->outputs;
+    row.one_minus_h = 1.0;
+  }
+  return row;
+}
+
+static enum diva_status solve(struct diva_dual *dual, double lambda, struct diva_error *error) {
+  const enum diva_status status = diva_dual_solve(dual, lambda, error);
+  return status == DIVA_OK ? diva_dual_groups_solve(dual, error) : status;
+}
 
 static double loo_loss(const struct diva_dual *dual) {
   double sum = 0.0;
   for (int64_t i = 0; i < dual->rows; i++) {
-    for (int64_t c = 0; c < dual->outputs; c++) {
-      const double r = dual->c[i * dual->outputs + c] / dual->q[i * dual->rows + i];
-      sum += r * r;
-    }
+    sum += diva_squared_loss(diva_dual_residual_row(dual, i));
   }
   return sum / (double)dual->rows;
 }
@@ -25,7 +38,7 @@ static enum diva_status evaluate(void *context, const double *lambdas, int64_t c
     enum diva_status status =
         diva_progress_report(&dual->engine->options->progress, "lambda", l, count, error);
     if (status == DIVA_OK) {
-      status = diva_dual_solve(dual, lambdas[l], error);
+      status = solve(dual, lambdas[l], error);
     }
     losses[l] = status == DIVA_OK ? loo_loss(dual) : INFINITY;
     if (status != DIVA_OK && status != DIVA_ERROR_NUMERICAL) {
@@ -47,20 +60,16 @@ static enum diva_status choose_lambda(struct diva_dual *dual, struct diva_error 
                             &engine->analysis->summary.lambda_at_edge, error);
 }
 
-/* LOO residuals in place of c / Q_ii are all that a row's algebra asks for. */
-static struct diva_residual_row residual_row(const struct diva_dual *dual, int64_t i) {
-  return (struct diva_residual_row){.e = dual->c + i * dual->outputs,
-                                    .is_double = true,
-                                    .outputs = dual->outputs,
-                                    .one_minus_h = dual->q[i * dual->rows + i]};
-}
-
 static struct diva_target row_target(const struct diva_dual *dual, int64_t i) {
   const struct diva_engine *engine = dual->engine;
   if (engine->labels) {
     return (struct diva_target){NULL, engine->labels[dual->index[i]]};
   }
   return (struct diva_target){dual->target + i * dual->outputs, -1};
+}
+
+double diva_dual_loo_score(const struct diva_dual *dual, int64_t i, int64_t output) {
+  return diva_loo_score(diva_dual_residual_row(dual, i), row_target(dual, i), output);
 }
 
 static enum diva_status fit_temperature(struct diva_dual *dual, struct diva_error *error) {
@@ -77,7 +86,7 @@ static enum diva_status fit_temperature(struct diva_dual *dual, struct diva_erro
   }
   for (int64_t i = 0; i < dual->rows; i++) {
     for (int64_t c = 0; c < dual->outputs; c++) {
-      scores[i * dual->outputs + c] = diva_loo_score(residual_row(dual, i), row_target(dual, i), c);
+      scores[i * dual->outputs + c] = diva_dual_loo_score(dual, i, c);
     }
   }
   const struct diva_temperature_problem problem = {.scores = scores,
@@ -95,7 +104,7 @@ static void score_row(struct diva_dual *dual, int64_t i, struct diva_dual_object
   const struct diva_engine *engine = dual->engine;
   struct diva_analysis *analysis = engine->analysis;
   const int64_t at = dual->index[i];
-  const struct diva_residual_row row = residual_row(dual, i);
+  const struct diva_residual_row row = diva_dual_residual_row(dual, i);
   const struct diva_target target = row_target(dual, i);
   const bool entropy = engine->options->loss == DIVA_LOSS_CROSS_ENTROPY;
   const struct diva_row_scores scores = diva_row_scores_of(row, target);
@@ -103,7 +112,7 @@ static void score_row(struct diva_dual *dual, int64_t i, struct diva_dual_object
   if (!isnan(engine->temperature)) {
     softmax = diva_softmax_prepare(row, target, engine->temperature);
   }
-  analysis->leverage[at] = 1.0 - engine->lambda * row.one_minus_h / dual->alpha[i];
+  analysis->leverage[at] = 1.0 - engine->lambda * dual->q[i * dual->rows + i] / dual->alpha[i];
   analysis->loo_margin[at] = scores.margin;
   analysis->suggested_label[at] = scores.best;
   analysis->loo_loss[at] =
@@ -147,7 +156,7 @@ static enum diva_status differentiate_loo(struct diva_dual *dual,
   }
   diva_dual_multiply(dual, dual->q, m, m, objective->direct, dual->outputs, across);
   for (int64_t j = 0; j < m; j++) {
-    double sum = 0.0;
+    double sum = diva_dual_groups_curvature(dual, objective, dual->q + j * m);
     for (int64_t i = 0; i < m; i++) {
       sum += dual->q[j * m + i] * dual->q[j * m + i] * objective->curvature[i];
     }
@@ -211,6 +220,9 @@ static enum diva_status finish(struct diva_dual *dual, struct diva_dual_objectiv
   if (engine->validation) {
     status = diva_dual_validation(dual, objective, error);
   }
+  if (status == DIVA_OK && engine->options->derivative && !engine->validation) {
+    status = diva_dual_groups_adjoint(dual, objective, error);
+  }
   if (status == DIVA_OK && engine->options->derivative) {
     if (engine->validation) {
       differentiate_validation(dual, objective);
@@ -250,12 +262,15 @@ enum diva_status diva_dual_run(struct diva_engine *engine, struct diva_error *er
   if (status == DIVA_OK) {
     status = diva_dual_load(&dual, error);
   }
+  if (status == DIVA_OK) {
+    status = diva_dual_groups_allocate(&dual, error);
+  }
   double clock = diva_clock_seconds();
   if (status == DIVA_OK && engine->lambda == 0.0) {
     status = choose_lambda(&dual, error);
   }
   if (status == DIVA_OK) {
-    status = diva_dual_solve(&dual, engine->lambda, error);
+    status = solve(&dual, engine->lambda, error);
   }
   clock = diva_engine_account(engine, PHASE_FACTOR, clock);
   if (status == DIVA_OK) {

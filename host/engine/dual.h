@@ -13,6 +13,8 @@
 
 #include "engine.h"
 
+#include "kernels/formulas.h"
+
 struct diva_dual {
   struct diva_engine *engine;
   int64_t rows;    /**< m, training rows */
@@ -38,6 +40,8 @@ struct diva_dual {
   double *tile_z; /**< tile_rows x d */
   double *tile_k; /**< tile_rows x m */
   double *tile_q; /**< tile_rows x m: each row's weights on the training targets */
+
+  struct diva_dual_groups *groups; /**< NULL: every row is left out alone (owned) */
 
   struct diva_matrix raw, device_z, device_k, device_tile, device_tile_k, device_s, device_inverse;
   struct diva_vector shift, multiplier;
@@ -70,6 +74,14 @@ enum diva_status diva_dual_load(struct diva_dual *dual, struct diva_error *error
 /** Q, c and S^-1 1 at a lambda. */
 enum diva_status diva_dual_solve(struct diva_dual *dual, double lambda, struct diva_error *error);
 
+/* dual.c */
+
+/** What a row's algebra asks for: the LOO residuals of training row i, as e / one_minus_h. */
+struct diva_residual_row diva_dual_residual_row(const struct diva_dual *dual, int64_t i);
+
+/** LOO score of training row i. */
+double diva_dual_loo_score(const struct diva_dual *dual, int64_t i, int64_t output);
+
 /* dual_rows.c */
 
 /** What outside rows need to be differentiated: sums over the rows of the objective. */
@@ -81,7 +93,8 @@ struct diva_dual_objective {
   double *across;       /**< m x k: validation: sum_v g_v K_vl of each training row l; LOO: NULL */
 };
 
-/** Predictions, and where asked for derivatives, of the rows that are not trained on. */
+/** Predictions, and where asked for derivatives, of the rows that are not trained on; then scores
+ * of all rows to the caller's sink. */
 enum diva_status diva_dual_outside_rows(struct diva_dual *dual,
                                         const struct diva_dual_objective *objective,
                                         struct diva_error *error);
@@ -89,6 +102,46 @@ enum diva_status diva_dual_outside_rows(struct diva_dual *dual,
 /** Score of the validation set, and the sums of its objective. */
 enum diva_status diva_dual_validation(struct diva_dual *dual, struct diva_dual_objective *objective,
                                       struct diva_error *error);
+
+/* dual_groups.c */
+
+/** Training rows that are left out together. With c = Q Y, group I has R = (Q_II)^-1 c_I, and the
+ * part of `direct` that stands for g_i / Q_ii is (Q_II)^-1 G_I. */
+struct diva_dual_groups {
+  int64_t *slot;    /**< training row of each grouped row, -1: not trained on */
+  double *residual; /**< R, m x k; only grouped rows are meant */
+  double *square;   /**< of the largest group: Q_II, and right-hand sides */
+  double *right;
+  struct diva_matrix device_right; /**< k x largest group */
+};
+
+/** Takes what groups need, once the training rows are known; nothing where there are none. */
+enum diva_status diva_dual_groups_allocate(struct diva_dual *dual, struct diva_error *error);
+void diva_dual_groups_free(struct diva_dual *dual);
+
+/** R of every group, from Q and c. */
+enum diva_status diva_dual_groups_solve(struct diva_dual *dual, struct diva_error *error);
+
+/** The place of training row i among the grouped rows; -1: it is left out alone. */
+int64_t diva_dual_groups_place(const struct diva_dual *dual, int64_t i);
+
+/** Turns the gradients of grouped rows in `direct` into (Q_II)^-1 G_I, and their curvature to 0. */
+enum diva_status diva_dual_groups_adjoint(struct diva_dual *dual,
+                                          struct diva_dual_objective *objective,
+                                          struct diva_error *error);
+
+/** What groups put in place of sum_i w_i^2 curvature_i, for a row with these weights w on the
+ * training targets: sum_I (w_I' direct_I) . (w_I' R_I). */
+double diva_dual_groups_curvature(const struct diva_dual *dual,
+                                  const struct diva_dual_objective *objective,
+                                  const double *weights);
+
+/** Leaves the group of an outside row (of the dataset) out of its residual e, in place, and returns
+ * what that group says in the row's derivative, times lambda; `objective` may have no curvature.
+ * Nothing and 0 for a row in no group. */
+double diva_dual_groups_leave(const struct diva_dual *dual,
+                              const struct diva_dual_objective *objective, int64_t row,
+                              const double *weights, double *e);
 
 /** out (rows x n) = a (rows x m) b (m x n), on the host. */
 void diva_dual_multiply(const struct diva_dual *dual, const double *a, int64_t rows, int64_t m,

@@ -1,8 +1,6 @@
 /* Rows outside the dual's training set: the pool, unlabelled rows, and a validation set. */
 #include "dual.h"
 
-#include "kernels/formulas.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -95,7 +93,7 @@ static double row_gradient(const struct diva_dual *dual, const struct outside_ro
 static double pool_derivative(const struct diva_dual *dual,
                               const struct diva_dual_objective *objective,
                               const struct outside_row *row) {
-  double sum = 0.0;
+  double sum = diva_dual_groups_curvature(dual, objective, row->weights);
   for (int64_t l = 0; l < dual->rows; l++) {
     double direct = 0.0;
     for (int64_t c = 0; c < dual->outputs; c++) {
@@ -133,8 +131,7 @@ static double pool_validation_derivative(const struct diva_dual *dual,
   return total / dual->engine->lambda;
 }
 
-static void store_outside_row(struct diva_dual *dual, const struct diva_dual_objective *objective,
-                              int64_t i, int64_t at, const struct outside_row *row) {
+static void store_outside_row(struct diva_dual *dual, int64_t at, const struct outside_row *row) {
   struct diva_analysis *analysis = dual->engine->analysis;
   const struct diva_row_scores scores = diva_row_scores_of(row->residual, row->target);
   analysis->leverage[at] = 0.0;
@@ -145,16 +142,58 @@ static void store_outside_row(struct diva_dual *dual, const struct diva_dual_obj
     analysis->label_quality[at] = diva_softmax_probability(
         row->softmax, diva_loo_score(row->residual, row->target, row->target.label));
   }
-  if (analysis->derivative) {
-    analysis->derivative[at] = objective->curvature
-                                   ? pool_derivative(dual, objective, row)
-                                   : pool_validation_derivative(dual, objective, i, row);
+}
+
+/* Derivative and columns of row i of a tile, whose residual e then leaves its group out. */
+static struct outside_row judge_row(struct diva_dual *dual, const struct diva_dual_tile *tile,
+                                    const struct diva_dual_objective *objective, int64_t i,
+                                    double *e) {
+  const struct diva_engine *engine = dual->engine;
+  const int64_t at = tile->first + i;
+  find_residual(dual, tile, engine->labels, i, e);
+  struct outside_row row = describe_row(dual, tile, engine->labels, i, e);
+  double derivative = 0.0;
+  if (engine->options->derivative) {
+    derivative = objective->curvature ? pool_derivative(dual, objective, &row)
+                                      : pool_validation_derivative(dual, objective, i, &row);
   }
+  derivative -= diva_dual_groups_leave(dual, objective, at, row.weights, e) / engine->lambda;
+  if (engine->options->derivative) {
+    engine->analysis->derivative[at] = derivative;
+  }
+  row = describe_row(dual, tile, engine->labels, i, e);
+  store_outside_row(dual, at, &row);
+  return row;
+}
+
+/* What is carried from tile to tile of the rows outside. */
+struct outside_visit {
+  const struct diva_dual_objective *objective;
+  double *scores;  /* tile_rows x outputs for the sink; NULL: not wanted */
+  int64_t trained; /* training rows passed */
+};
+
+static void copy_loo_scores(const struct diva_dual *dual, int64_t i, double *out) {
+  for (int64_t c = 0; out && c < dual->outputs; c++) {
+    out[c] = diva_dual_loo_score(dual, i, c);
+  }
+}
+
+static void copy_scores(const struct outside_row *row, double *out) {
+  for (int64_t c = 0; out && c < row->residual.outputs; c++) {
+    out[c] = diva_loo_score(row->residual, row->target, c);
+  }
+}
+
+static enum diva_status hand_out(const struct diva_dual *dual, const double *scores, int64_t first,
+                                 int64_t count, struct diva_error *error) {
+  const struct diva_analysis_options *options = dual->engine->options;
+  return scores ? options->scores(options->scores_context, first, count, scores, error) : DIVA_OK;
 }
 
 static enum diva_status visit_outside(struct diva_dual *dual, void *context,
                                       const struct diva_dual_tile *tile, struct diva_error *error) {
-  const struct diva_dual_objective *objective = context;
+  struct outside_visit *visit = context;
   const struct diva_engine *engine = dual->engine;
   double *e = NULL;
   enum diva_status status = form_weights(dual, tile->count, error);
@@ -162,24 +201,51 @@ static enum diva_status visit_outside(struct diva_dual *dual, void *context,
     status = diva_allocate(dual->outputs, sizeof *e, "a residual", (void **)&e, error);
   }
   for (int64_t i = 0; i < tile->count && status == DIVA_OK; i++) {
+    double *scores = visit->scores ? visit->scores + i * dual->outputs : NULL;
     if (engine->weight[tile->first + i] > 0.0) {
+      copy_loo_scores(dual, visit->trained++, scores);
       continue;
     }
-    find_residual(dual, tile, engine->labels, i, e);
-    const struct outside_row row = describe_row(dual, tile, engine->labels, i, e);
-    store_outside_row(dual, objective, i, tile->first + i, &row);
+    const struct outside_row row = judge_row(dual, tile, visit->objective, i, e);
+    copy_scores(&row, scores);
   }
   free(e);
+  return status == DIVA_OK ? hand_out(dual, visit->scores, tile->first, tile->count, error)
+                           : status;
+}
+
+/* Where every row is trained on, nothing need be read for its scores. */
+static enum diva_status hand_out_trained(const struct diva_dual *dual, double *scores,
+                                         struct diva_error *error) {
+  enum diva_status status = DIVA_OK;
+  int64_t count = 0;
+  for (int64_t first = 0; first < dual->rows && status == DIVA_OK; first += count) {
+    count = dual->rows - first < dual->tile_rows ? dual->rows - first : dual->tile_rows;
+    for (int64_t i = 0; i < count; i++) {
+      copy_loo_scores(dual, first + i, scores + i * dual->outputs);
+    }
+    status = hand_out(dual, scores, first, count, error);
+  }
   return status;
 }
 
 enum diva_status diva_dual_outside_rows(struct diva_dual *dual,
                                         const struct diva_dual_objective *objective,
                                         struct diva_error *error) {
-  if (dual->rows == dual->engine->info.rows) {
-    return DIVA_OK;
+  const struct diva_engine *engine = dual->engine;
+  struct outside_visit visit = {.objective = objective};
+  enum diva_status status = DIVA_OK;
+  if (engine->options->scores) {
+    status = diva_allocate(dual->tile_rows * dual->outputs, sizeof *visit.scores,
+                           "scores of a tile", (void **)&visit.scores, error);
   }
-  return diva_dual_visit(dual, dual->engine->train, visit_outside, (void *)objective, error);
+  if (status == DIVA_OK && dual->rows < engine->info.rows) {
+    status = diva_dual_visit(dual, engine->train, visit_outside, &visit, error);
+  } else if (status == DIVA_OK && visit.scores) {
+    status = hand_out_trained(dual, visit.scores, error);
+  }
+  free(visit.scores);
+  return status;
 }
 
 static void add_to_objective(struct diva_dual *dual, struct diva_dual_objective *objective,

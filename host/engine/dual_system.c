@@ -85,6 +85,7 @@ void diva_dual_free(struct diva_dual *dual) {
     free(arrays[i]);
   }
   free(dual->index);
+  diva_dual_groups_free(dual);
   diva_engine_close_backend(dual->engine);
 }
 

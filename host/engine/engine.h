@@ -9,6 +9,7 @@
 #ifndef DIVA_ENGINE_H
 #define DIVA_ENGINE_H
 
+#include "groups.h"
 #include "host/core/core.h"
 #include "kernels/backend.h"
 
@@ -45,7 +46,8 @@ struct diva_engine {
   const double *weight;  /**< alpha, 0 for unlabelled rows and the pool (in analysis) */
   double *importance;    /**< v: 1 / training rows, or 0 (owned) */
   int64_t training_rows;
-  double weight_sum; /**< sum of alpha */
+  double weight_sum;         /**< sum of alpha */
+  struct diva_groups groups; /**< those that are left out together (owned) */
 
   /* The device, and every buffer taken from it. */
   const struct diva_backend_ops *ops;
@@ -112,6 +114,9 @@ enum diva_status diva_plan_make(const struct diva_dataset *train,
                                 const struct diva_analysis_options *options, int64_t training_rows,
                                 struct diva_plan *out, struct diva_error *error);
 
+/** Random Fourier features of the kernel, D; 0 for a linear one. */
+int64_t diva_plan_fourier(const struct diva_analysis_options *options, int64_t training_rows);
+
 /** Rows with a label (any row of targets) and a positive weight. */
 int64_t diva_plan_training_rows(const struct diva_dataset *train,
                                 const struct diva_analysis_options *options);
@@ -169,5 +174,8 @@ struct diva_lambda_path {
  */
 enum diva_status diva_lambda_choose(const struct diva_lambda_path *path, double scale,
                                     double *lambda, bool *at_edge, struct diva_error *error);
+
+/** Through text with three digits, so that the value typed by hand is the same to the last bit. */
+double diva_lambda_round(double value);
 
 #endif

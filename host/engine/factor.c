@@ -6,11 +6,12 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* A = G + lambda I; the constant column, last where there is one, is not penalised. */
+/* A = G + lambda I; the constant column, last where there is one, is not penalised. From the saved
+ * diagonal, since what lambda adds does not come off again without rounding. */
 static enum diva_status factor_system(struct diva_primal *primal, struct diva_error *error) {
   struct diva_engine *engine = primal->engine;
   for (int64_t j = 0; j < primal->columns; j++) {
-    primal->host_gram[j * primal->width + j] += engine->lambda;
+    primal->host_gram[j * primal->width + j] = primal->diagonal[j] + engine->lambda;
   }
   enum diva_status status = diva_engine_upload(engine, primal->factor, primal->host_gram, error);
   if (status == DIVA_OK) {
@@ -125,17 +126,19 @@ static enum diva_status estimate_condition(struct diva_primal *primal, struct di
   return status;
 }
 
-enum diva_status diva_factor_run(struct diva_primal *primal, struct diva_error *error) {
-  const double start = diva_clock_seconds();
+enum diva_status diva_factor_solve(struct diva_primal *primal, struct diva_error *error) {
   enum diva_status status = factor_system(primal, error);
-  if (status == DIVA_OK) {
-    status = estimate_condition(primal, error);
-  }
   if (status == DIVA_OK) {
     status = solve_weights(primal, error);
   }
+  return status == DIVA_OK ? invert_factor(primal, error) : status;
+}
+
+enum diva_status diva_factor_run(struct diva_primal *primal, struct diva_error *error) {
+  const double start = diva_clock_seconds();
+  enum diva_status status = diva_factor_solve(primal, error);
   if (status == DIVA_OK) {
-    status = invert_factor(primal, error);
+    status = estimate_condition(primal, error);
   }
   diva_engine_account(primal->engine, PHASE_FACTOR, start);
   return status;

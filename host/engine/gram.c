@@ -5,9 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A nonlinear map cannot be rescaled after the fact: its rows come standardized. */
+static bool standardizes(const struct diva_primal *primal) {
+  return primal->engine->options->scale == DIVA_SCALE_STANDARDIZE && primal->fourier.count == 0;
+}
+
 static bool needs_mean(const struct diva_primal *primal) {
-  const struct diva_analysis_options *options = primal->engine->options;
-  return options->intercept || options->scale == DIVA_SCALE_STANDARDIZE;
+  return primal->engine->options->intercept || standardizes(primal);
+}
+
+/* The columns that no pass has centred yet: with a map, its own. */
+static int64_t first_uncentred(const struct diva_primal *primal) {
+  return primal->fourier.ready ? primal->stored_columns : 0;
 }
 
 /* Square sums as wide as the prepared rows of this pass: with a constant column for the means. */
@@ -51,21 +60,13 @@ static enum diva_status visit_gram(struct diva_primal *primal, void *context,
   return status;
 }
 
-/* A shift near the mean, from a few rows: with it the sums of squares cancel nothing. */
-static enum diva_status set_first_shift(struct diva_primal *primal, struct diva_error *error) {
+/* Rows at the start of the training set, as stored, on the device; their weights in `weight`. */
+static enum diva_status upload_first_rows(struct diva_primal *primal, int64_t count,
+                                          struct diva_error *error) {
   struct diva_engine *engine = primal->engine;
-  const int64_t few = 256;
-  const int64_t most =
-      primal->tile_rows < engine->info.rows ? primal->tile_rows : engine->info.rows;
-  const int64_t count = few < most ? few : most;
-  const int64_t row_bytes = primal->columns * diva_dtype_size(engine->info.feature_type);
-  double *mean = NULL;
+  const int64_t row_bytes = primal->stored_columns * diva_dtype_size(engine->info.feature_type);
   void *stored = NULL;
   enum diva_status status = diva_allocate(count, row_bytes, "the first rows", &stored, error);
-  if (status == DIVA_OK) {
-    status =
-        diva_allocate(primal->columns + 1, sizeof *mean, "column means", (void **)&mean, error);
-  }
   if (status == DIVA_OK) {
     status = diva_dataset_read_features(engine->train, 0, count, stored, error);
   }
@@ -77,39 +78,78 @@ static enum diva_status set_first_shift(struct diva_primal *primal, struct diva_
     status = engine->ops->upload(engine->backend, primal->weight.buffer, 0, engine->weight,
                                  count * (int64_t)sizeof(double), error);
   }
-  const int64_t width = primal->columns + 1;
-  const struct diva_matrix z = pass_view(primal->z, count, width);
+  free(stored);
+  return status;
+}
+
+/* Their weighted sums by column, and of the weights themselves behind them. */
+static enum diva_status sum_first_rows(struct diva_primal *primal, int64_t count, double *out,
+                                       struct diva_error *error) {
+  struct diva_engine *engine = primal->engine;
+  const int64_t columns = diva_tile_columns(primal);
+  const struct diva_matrix sums = pass_view(primal->cross, 1, columns + 1);
+  struct diva_matrix z;
+  primal->preparation.constant_column = true;
+  enum diva_status status = diva_engine_zero(engine, sums, error);
   if (status == DIVA_OK) {
-    status = engine->ops->prepare_rows(engine->backend, diva_tile_rows(primal->raw, count),
-                                       &primal->preparation, 0, z, primal->fault, error);
+    status = diva_tile_prepare(primal, diva_tile_rows(primal->raw, count),
+                               engine->info.feature_type, 0, &z, error);
   }
-  const struct diva_matrix ones = {.buffer = z.buffer,
-                                   .offset = z.offset + primal->columns,
-                                   .rows = count,
-                                   .columns = 1,
-                                   .stride = z.stride};
-  const struct diva_matrix sums = pass_view(primal->cross, 1, width);
   if (status == DIVA_OK) {
+    const struct diva_matrix ones = {.buffer = z.buffer,
+                                     .offset = z.offset + columns,
+                                     .rows = count,
+                                     .columns = 1,
+                                     .stride = z.stride};
     status = engine->ops->cross_accumulate(engine->backend, ones,
                                            diva_tile_slice(primal->weight, count), z, sums, error);
   }
   if (status == DIVA_OK) {
-    status = diva_engine_download(engine, sums, mean, error);
+    status = diva_engine_download(engine, sums, out, error);
+  }
+  return status == DIVA_OK ? diva_engine_zero(engine, sums, error) : status;
+}
+
+/* Columns from first_uncentred() on get their shift; the vectors say so from now on. */
+static enum diva_status set_shift(struct diva_primal *primal, const double *mean,
+                                  struct diva_error *error) {
+  const struct diva_engine *engine = primal->engine;
+  const int64_t from = first_uncentred(primal);
+  const int64_t columns = diva_tile_columns(primal) - from;
+  if (from > 0) {
+    primal->fourier.shift = (struct diva_vector){primal->shift.buffer, from, columns};
+  } else {
+    primal->preparation.shift = diva_tile_slice(primal->shift, columns);
+  }
+  return engine->ops->upload(engine->backend, primal->shift.buffer, from * (int64_t)sizeof *mean,
+                             mean + from, columns * (int64_t)sizeof *mean, error);
+}
+
+enum diva_status diva_gram_first_shift(struct diva_primal *primal, struct diva_error *error) {
+  const int64_t few = 256;
+  const int64_t columns = diva_tile_columns(primal);
+  const int64_t most =
+      primal->tile_rows < primal->engine->info.rows ? primal->tile_rows : primal->engine->info.rows;
+  const int64_t count = few < most ? few : most;
+  const bool constant_column = primal->preparation.constant_column;
+  double *mean = NULL;
+  enum diva_status status =
+      diva_allocate(columns + 1, sizeof *mean, "column means", (void **)&mean, error);
+  if (status == DIVA_OK) {
+    status = upload_first_rows(primal, count, error);
   }
   if (status == DIVA_OK) {
-    const double total = mean[primal->columns];
-    for (int64_t j = 0; j < primal->columns; j++) {
+    status = sum_first_rows(primal, count, mean, error);
+  }
+  if (status == DIVA_OK) {
+    const double total = mean[columns];
+    for (int64_t j = 0; j < columns; j++) {
       const double value = mean[j] / total;
       mean[j] = isfinite(value) ? value : 0.0;
     }
-    primal->preparation.shift = primal->shift;
-    status = engine->ops->upload(engine->backend, primal->shift.buffer, 0, mean,
-                                 primal->columns * (int64_t)sizeof *mean, error);
+    status = set_shift(primal, mean, error);
   }
-  if (status == DIVA_OK) {
-    status = diva_engine_zero(engine, sums, error);
-  }
-  free(stored);
+  primal->preparation.constant_column = constant_column;
   free(mean);
   return status;
 }
@@ -121,30 +161,27 @@ struct column_facts {
   double *multiplier; /**< 1, 1 / sd, or 0 for a constant column */
 };
 
-/* Spread that rounding alone can give a constant column, relative to its mean. */
-static double rounding_spread(const struct diva_engine *engine) {
-  return engine->element == (int64_t)sizeof(double) ? 1e-13 : 1e-7;
-}
-
 static void find_column_facts(struct diva_primal *primal, const double *gram, int64_t width,
                               struct column_facts facts) {
   struct diva_engine *engine = primal->engine;
-  const bool standardize = engine->options->scale == DIVA_SCALE_STANDARDIZE;
+  const bool standardize = standardizes(primal);
   const double total = gram[width * width - 1];
   int64_t constant = 0;
   for (int64_t j = 0; j < primal->columns; j++) {
     facts.offset[j] = gram[j * width + width - 1] / total;
-    facts.shift[j] += facts.offset[j];
+    facts.shift[j] += j >= first_uncentred(primal) ? facts.offset[j] : 0.0;
     facts.multiplier[j] = 1.0;
     if (standardize) {
       const double variance = gram[j * width + j] / total - facts.offset[j] * facts.offset[j];
       const double deviation = variance > 0.0 ? sqrt(variance) : 0.0;
-      const bool spread = deviation > rounding_spread(engine) * fabs(facts.shift[j]);
+      const bool spread = deviation > diva_moments_rounding(engine) * fabs(facts.shift[j]);
       facts.multiplier[j] = spread ? 1.0 / deviation : 0.0;
       constant += !spread;
     }
   }
-  engine->analysis->summary.constant_columns = constant;
+  if (standardize) {
+    engine->analysis->summary.constant_columns = constant;
+  }
 }
 
 static void centre_gram(struct diva_primal *primal, const double *raw, int64_t raw_width,
@@ -223,7 +260,7 @@ static enum diva_status apply_means(struct diva_primal *primal, const double *ra
     centre_cross(primal, raw_cross, raw_width, facts);
     status = upload_columns(primal, primal->shift, facts.shift, error);
   }
-  if (status == DIVA_OK && engine->options->scale == DIVA_SCALE_STANDARDIZE) {
+  if (status == DIVA_OK && standardizes(primal)) {
     primal->preparation.multiplier = primal->multiplier;
     status = upload_columns(primal, primal->multiplier, facts.multiplier, error);
   }
@@ -279,6 +316,9 @@ enum diva_status diva_gram_run(struct diva_primal *primal, struct diva_error *er
   };
   enum diva_status status = engine->ops->upload(engine->backend, primal->fault, 0, &no_fault,
                                                 (int64_t)sizeof no_fault, error);
+  if (status == DIVA_OK && primal->fourier.count > 0) {
+    status = diva_moments_run(primal, error);
+  }
   if (status == DIVA_OK) {
     status = diva_engine_zero(engine, pass_view(primal->gram, width, width), error);
   }
@@ -286,7 +326,7 @@ enum diva_status diva_gram_run(struct diva_primal *primal, struct diva_error *er
     status = diva_engine_zero(engine, pass_view(primal->cross, engine->info.outputs, width), error);
   }
   if (status == DIVA_OK && needs_mean(primal)) {
-    status = set_first_shift(primal, error);
+    status = diva_gram_first_shift(primal, error);
   }
   if (status == DIVA_OK) {
     status = diva_tiles_visit(primal, &primal->train, "gram", PHASE_GRAM, visit_gram, NULL, error);
@@ -297,6 +337,9 @@ enum diva_status diva_gram_run(struct diva_primal *primal, struct diva_error *er
   const double start = diva_clock_seconds();
   if (status == DIVA_OK) {
     status = finish_sums(primal, error);
+  }
+  for (int64_t j = 0; j < primal->width && status == DIVA_OK; j++) {
+    primal->diagonal[j] = primal->host_gram[j * primal->width + j];
   }
   diva_engine_account(engine, PHASE_GRAM, start);
   primal->preparation.constant_column = engine->options->intercept;

@@ -22,8 +22,7 @@ static int64_t find_least(const double *losses, int64_t count) {
   return least;
 }
 
-/* Through text, so that the value typed by hand is the same to the last bit. */
-static double round_to_three_digits(double value) {
+double diva_lambda_round(double value) {
   char text[32];
   snprintf(text, sizeof text, "%.2e", value);
   return strtod(text, NULL);
@@ -55,7 +54,7 @@ enum diva_status diva_lambda_choose(const struct diva_lambda_path *path, double 
   const double high = lambdas[coarse < DIVA_LAMBDA_COARSE - 1 ? coarse + 1 : coarse];
   spread(low, high, DIVA_LAMBDA_FINE, lambdas);
   for (int64_t i = 0; i < DIVA_LAMBDA_FINE; i++) {
-    lambdas[i] = round_to_three_digits(lambdas[i]);
+    lambdas[i] = diva_lambda_round(lambdas[i]);
   }
   status = path->evaluate(path->context, lambdas, DIVA_LAMBDA_FINE, losses, error);
   if (status != DIVA_OK) {

@@ -1,4 +1,5 @@
 /* The second pass: leave-one-out predictions, and the sums that their derivative needs. */
+#include "group_loo.h"
 #include "primal.h"
 #include "scores.h"
 
@@ -79,6 +80,9 @@ static enum diva_status visit_loo(struct diva_primal *primal, void *context,
   if (status == DIVA_OK) {
     status = engine->ops->residual(engine->backend, tile->z, primal->w, tile->y, error);
   }
+  if (status == DIVA_OK) {
+    status = diva_group_loo_patch(primal, tile, error);
+  }
   const bool with_adjoint = wants_adjoint(engine) && gradient_known(engine);
   struct diva_row_results results = {0};
   if (with_adjoint) {
@@ -97,7 +101,7 @@ static enum diva_status visit_loo(struct diva_primal *primal, void *context,
     status = add_adjoint(primal, tile, error);
   }
   if (status == DIVA_OK && kept) {
-    status = diva_scores_keep(kept, primal, tile, error);
+    status = diva_scores_take(kept, primal, tile, error);
   }
   if (status == DIVA_OK) {
     status = diva_tile_fetch(primal, facts.form, rows, primal->form + tile->first, error);
@@ -125,6 +129,9 @@ static enum diva_status visit_adjoint(struct diva_primal *primal, void *context,
   const struct diva_row_results results = adjoint_results(primal, rows);
   enum diva_status status =
       engine->ops->residual(engine->backend, tile->z, primal->w, tile->y, error);
+  if (status == DIVA_OK) {
+    status = diva_group_loo_patch(primal, tile, error);
+  }
   if (status == DIVA_OK) {
     status = engine->ops->loo_rows(engine->backend, tile->y, &tile->facts, &results, error);
   }
@@ -154,13 +161,17 @@ enum diva_status diva_loo_run(struct diva_primal *primal, struct diva_error *err
   const bool fit = wants_temperature(engine);
   const bool known = gradient_known(engine);
   primal->gradient_shift = find_gradient_shift(engine);
-  enum diva_status status = fit ? diva_scores_open(&kept, primal, error) : DIVA_OK;
+  const bool wanted = fit || engine->options->scores;
+  enum diva_status status = wanted ? diva_scores_open(&kept, primal, fit, error) : DIVA_OK;
   if (status == DIVA_OK) {
     status = clear_sums(primal, error);
   }
   if (status == DIVA_OK) {
+    status = diva_group_loo_run(primal, error);
+  }
+  if (status == DIVA_OK) {
     status = diva_tiles_visit(primal, &primal->train, "leave-one-out", PHASE_LOO, visit_loo,
-                              fit ? &kept : NULL, error);
+                              wanted ? &kept : NULL, error);
   }
   if (status == DIVA_OK) {
     fill_leverages(primal);
@@ -172,6 +183,9 @@ enum diva_status diva_loo_run(struct diva_primal *primal, struct diva_error *err
       status = diva_tiles_visit(primal, &primal->train, "gradient", PHASE_LOO, visit_adjoint, NULL,
                                 error);
     }
+  }
+  if (status == DIVA_OK) {
+    status = diva_group_loo_adjoint(primal, error);
   }
   diva_scores_close(&kept);
   return status;

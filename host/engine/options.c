@@ -16,6 +16,25 @@ void diva_analysis_options_init(struct diva_analysis_options *options) {
   };
 }
 
+static enum diva_status check_kernel(const struct diva_analysis_options *options,
+                                     struct diva_error *error) {
+  if (options->rbf_features < 0 || options->rbf_features % 2 != 0) {
+    return diva_error_set(error, DIVA_ERROR_USAGE,
+                          "rbf features: %lld; they must be a positive even number",
+                          (long long)options->rbf_features);
+  }
+  if (!isfinite(options->rbf_bandwidth) || options->rbf_bandwidth < 0.0) {
+    return diva_error_set(error, DIVA_ERROR_USAGE,
+                          "rbf bandwidth is %g; it must be positive and finite",
+                          options->rbf_bandwidth);
+  }
+  if (options->kernel == DIVA_KERNEL_RBF && options->solver == DIVA_SOLVER_DUAL) {
+    return diva_error_set(error, DIVA_ERROR_USAGE,
+                          "the dual solver has the linear kernel only; use the primal for rbf");
+  }
+  return DIVA_OK;
+}
+
 enum diva_status diva_options_check(const struct diva_analysis_options *options,
                                     struct diva_error *error) {
   const enum diva_status status =
@@ -38,7 +57,11 @@ enum diva_status diva_options_check(const struct diva_analysis_options *options,
                           options->threads, (long long)options->memory,
                           (long long)options->sample_rows);
   }
-  return DIVA_OK;
+  if (options->scale == DIVA_SCALE_AUTO || options->kernel == DIVA_KERNEL_AUTO) {
+    return diva_error_set(error, DIVA_ERROR_USAGE,
+                          "scale and kernel auto are settled by diva_model_choose() first");
+  }
+  return check_kernel(options, error);
 }
 
 const char *diva_phase_name(int phase) {
@@ -58,13 +81,18 @@ const char *diva_loss_name(enum diva_loss loss) {
 }
 
 const char *diva_scale_name(enum diva_scale scale) {
-  static const char *const names[] = {"none", "l2", "standardize"};
+  static const char *const names[] = {"none", "l2", "standardize", "auto"};
   return names[scale];
 }
 
 const char *diva_precision_name(enum diva_precision precision) {
   static const char *const names[] = {"auto", "float32", "float64"};
   return names[precision];
+}
+
+const char *diva_kernel_name(enum diva_kernel kernel) {
+  static const char *const names[] = {"linear", "rbf", "auto"};
+  return names[kernel];
 }
 
 const char *diva_solver_name(enum diva_solver solver) {

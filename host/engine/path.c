@@ -53,27 +53,6 @@ static enum diva_status decompose(struct diva_primal *primal, struct diva_error 
   return status;
 }
 
-/* Y of the sample's rows [first, first + count), on the device. */
-static enum diva_status upload_targets(struct diva_primal *primal, int64_t first, int64_t count,
-                                       struct diva_matrix y, struct diva_error *error) {
-  struct diva_engine *engine = primal->engine;
-  if (primal->sample_targets) {
-    const struct diva_matrix wide = diva_tile_rows(primal->wide_y, count);
-    const enum diva_status status = diva_engine_upload(
-        engine, wide, primal->sample_targets + first * engine->info.outputs, error);
-    return status == DIVA_OK ? engine->ops->convert(engine->backend, wide, y, error) : status;
-  }
-  int32_t *labels = (int32_t *)(void *)primal->staging;
-  for (int64_t i = 0; i < count; i++) {
-    labels[i] = engine->labels[primal->sample_index[first + i]];
-  }
-  const enum diva_status status = engine->ops->upload(
-      engine->backend, primal->labels.buffer, 0, labels, count * (int64_t)sizeof *labels, error);
-  return status == DIVA_OK ? engine->ops->label_rows(
-                                 engine->backend, diva_tile_slice(primal->labels, count), y, error)
-                           : status;
-}
-
 static struct diva_matrix rows_from(struct diva_matrix matrix, int64_t first, int64_t count) {
   matrix.offset += first * matrix.stride;
   matrix.rows = count;
@@ -90,43 +69,21 @@ static struct diva_vector values_from(struct diva_vector vector, int64_t first, 
 static enum diva_status rotate_tile(struct diva_primal *primal, int64_t first, int64_t count,
                                     struct diva_error *error) {
   struct diva_engine *engine = primal->engine;
-  const int64_t row_bytes = primal->columns * diva_dtype_size(engine->info.feature_type);
-  struct diva_matrix z = diva_tile_rows(primal->z, count);
-  z.columns = primal->width;
-  for (int64_t i = 0; i < count; i++) {
-    primal->staging[i] = engine->weight[primal->sample_index[first + i]];
-  }
-  enum diva_status status = engine->ops->upload(engine->backend, primal->sample_weight.buffer,
-                                                first * (int64_t)sizeof(double), primal->staging,
-                                                count * (int64_t)sizeof(double), error);
-  if (status == DIVA_OK) {
-    status = engine->ops->upload(engine->backend, primal->raw.buffer, 0,
-                                 primal->sample + first * row_bytes, count * row_bytes, error);
-  }
-  if (status == DIVA_OK) {
-    status = engine->ops->prepare_rows(engine->backend, diva_tile_rows(primal->raw, count),
-                                       &primal->preparation, 0, z, primal->fault, error);
-  }
-  if (status == DIVA_OK) {
-    status = engine->ops->multiply(engine->backend, engine->element == (int64_t)sizeof(double),
-                                   false, true, z, primal->upper,
-                                   rows_from(primal->sample_t, first, count), error);
-  }
-  return status == DIVA_OK ? upload_targets(primal, first, count,
-                                            rows_from(primal->sample_y, first, count), error)
-                           : status;
-}
-
-static int64_t tile_length(const struct diva_primal *primal, int64_t first) {
-  const int64_t left = primal->sample_rows - first;
-  return left < primal->tile_rows ? left : primal->tile_rows;
+  struct diva_matrix z;
+  const enum diva_status status = diva_sample_prepare(
+      primal, first, count, rows_from(primal->sample_y, first, count), &z, error);
+  return status == DIVA_OK
+             ? engine->ops->multiply(engine->backend, engine->element == (int64_t)sizeof(double),
+                                     false, true, z, primal->upper,
+                                     rows_from(primal->sample_t, first, count), error)
+             : status;
 }
 
 static enum diva_status rotate_sample(struct diva_primal *primal, struct diva_error *error) {
   enum diva_status status = DIVA_OK;
   for (int64_t first = 0; first < primal->sample_rows && status == DIVA_OK;
        first += primal->tile_rows) {
-    status = rotate_tile(primal, first, tile_length(primal, first), error);
+    status = rotate_tile(primal, first, diva_sample_length(primal, first), error);
   }
   return status;
 }
@@ -144,7 +101,7 @@ static enum diva_status evaluate(void *context, const double *lambdas, int64_t c
   }
   for (int64_t first = 0; first < primal->sample_rows && status == DIVA_OK;
        first += primal->tile_rows) {
-    const int64_t rows = tile_length(primal, first);
+    const int64_t rows = diva_sample_length(primal, first);
     status = diva_progress_report(&engine->options->progress, "lambda", first, primal->sample_rows,
                                   error);
     if (status == DIVA_OK) {
@@ -161,12 +118,22 @@ static enum diva_status evaluate(void *context, const double *lambdas, int64_t c
   return status;
 }
 
-static double mean_eigenvalue(const struct diva_primal *primal) {
+double diva_path_scale(const struct diva_primal *primal) {
   double trace = 0.0;
   for (int64_t j = 0; j < primal->columns; j++) {
     trace += primal->host_gram[j * primal->width + j];
   }
   return trace / (double)primal->columns;
+}
+
+/*
+ * Eigenvectors take 10 times as long as a Cholesky factor of the same system while both stay in
+ * cache, and 16 times (10 s of a width of 4,500) when not. The search takes about five factors. A
+ * linear model keeps the path at every width: it is what the documented lambdas come from.
+ */
+bool diva_path_rotates(const struct diva_primal *primal) {
+  enum { WIDEST = 2048 };
+  return primal->fourier.count == 0 || primal->width <= WIDEST;
 }
 
 enum diva_status diva_path_run(struct diva_primal *primal, struct diva_error *error) {
@@ -186,7 +153,7 @@ enum diva_status diva_path_run(struct diva_primal *primal, struct diva_error *er
   if (status == DIVA_OK) {
     const struct diva_lambda_path path = {evaluate, primal};
     struct diva_summary *summary = &engine->analysis->summary;
-    status = diva_lambda_choose(&path, mean_eigenvalue(primal), &engine->lambda,
+    status = diva_lambda_choose(&path, diva_path_scale(primal), &engine->lambda,
                                 &summary->lambda_at_edge, error);
     summary->lambda_chosen = true;
   }

@@ -18,6 +18,21 @@ static int64_t choose_tile_rows(int64_t rows, int64_t columns, int64_t outputs, 
   return tile < rows ? tile : rows;
 }
 
+int64_t diva_plan_fourier(const struct diva_analysis_options *options, int64_t training_rows) {
+  enum { FEWEST = 64, MOST = 4096 };
+  if (options->kernel != DIVA_KERNEL_RBF) {
+    return 0;
+  }
+  if (options->rbf_features > 0) {
+    return options->rbf_features;
+  }
+  int64_t count = FEWEST;
+  while (2 * count <= MOST && 2.0 * (double)count <= 0.6 * (double)training_rows) {
+    count *= 2;
+  }
+  return count;
+}
+
 static enum diva_precision starting_precision(const struct diva_dataset_info *info,
                                               const struct diva_analysis_options *options,
                                               enum diva_solver solver) {
@@ -34,10 +49,12 @@ static enum diva_precision starting_precision(const struct diva_dataset_info *in
 static double primal_bytes(const struct diva_dataset_info *info,
                            const struct diva_analysis_options *options, int64_t tile_rows,
                            int64_t training_rows, double element) {
-  const double d = (double)info->columns + 1.0;
+  const double fourier = (double)diva_plan_fourier(options, training_rows);
+  const double d = (double)info->columns + fourier + 1.0;
   const double k = (double)info->outputs;
   const double tile = (double)tile_rows;
   const double stored = (double)diva_dtype_size(info->feature_type);
+  const double map = fourier / 2.0 * ((double)info->columns + tile) * element;
   const double squares = d * d * (4.0 * 8.0 + 8.0 + 2.0 * element + 8.0);
   const double path = options->lambda == 0.0 ? d * d * 16.0 : 0.0;
   const double narrow = k * d * (3.0 * 8.0 + 3.0 * element + 8.0);
@@ -46,7 +63,14 @@ static double primal_bytes(const struct diva_dataset_info *info,
   sample_rows = sample_rows < (double)training_rows ? sample_rows : (double)training_rows;
   const double sample = sample_rows * (d * (stored + element) + k * (element + 8.0));
   const double scores = 8.0 * k * (double)training_rows;
-  return squares + path + narrow + tiles + sample + (scores < 0x1p28 ? scores : 0x1p28);
+  const double all = (double)info->rows;
+  const double side = d < all ? d : all;
+  const double groups = options->groups
+                            ? side * side * (24.0 + element) + tile * d * (stored + 2.0 * element) +
+                                  all * (k * element + 48.0)
+                            : 0.0;
+  return squares + path + narrow + tiles + map + sample + groups +
+         (scores < 0x1p28 ? scores : 0x1p28);
 }
 
 static double dual_bytes(const struct diva_dataset_info *info, int64_t tile_rows,
@@ -72,7 +96,10 @@ static double count_flops(const struct diva_dataset_info *info,
     return m * m * d + 2.0 * m * m * m;
   }
   const double squares = options->derivative ? 4.0 : 2.0;
-  return squares * n * d * d + 8.0 * n * d * k;
+  const double fourier = (double)diva_plan_fourier(options, training_rows);
+  const double width = d + fourier;
+  const double mapped_passes = 3.0;
+  return squares * n * width * width + 8.0 * n * width * k + mapped_passes * n * d * fourier;
 }
 
 static enum diva_status check_memory(double needed, const struct diva_analysis_options *options,
@@ -155,11 +182,13 @@ enum diva_status diva_plan_make(const struct diva_dataset *train,
     }
   }
   const bool dual = options->solver == DIVA_SOLVER_DUAL ||
-                    (options->solver == DIVA_SOLVER_AUTO && training_rows < info.columns);
+                    (options->solver == DIVA_SOLVER_AUTO && options->kernel == DIVA_KERNEL_LINEAR &&
+                     training_rows < info.columns);
+  const int64_t fourier = diva_plan_fourier(options, training_rows);
   out->solver = dual ? DIVA_SOLVER_DUAL : DIVA_SOLVER_PRIMAL;
   out->precision = starting_precision(&info, options, out->solver);
   const int64_t element = out->precision == DIVA_PRECISION_FLOAT32 ? 4 : 8;
-  out->tile_rows = choose_tile_rows(info.rows, info.columns, info.outputs, element);
+  out->tile_rows = choose_tile_rows(info.rows, info.columns + fourier, info.outputs, element);
   /* A run that may turn to float64 is planned for it. */
   const double widest = options->precision == DIVA_PRECISION_FLOAT32 ? 4.0 : 8.0;
   double needed = 0.0;
@@ -175,7 +204,7 @@ enum diva_status diva_plan_make(const struct diva_dataset *train,
   }
   const bool second_loo_pass =
       options->loss == DIVA_LOSS_CROSS_ENTROPY && options->temperature == 0.0;
-  out->passes = dual ? 1 : (second_loo_pass ? 4 : 3);
+  out->passes = dual ? 1 : 3 + (second_loo_pass ? 1 : 0) + (fourier > 0 ? 1 : 0);
   out->flops = count_flops(&info, options, out->solver, training_rows);
   const enum diva_status status = check_memory(needed, options, error);
   out->memory = status == DIVA_OK ? (int64_t)needed : 0;

@@ -1,5 +1,6 @@
 /* The primal solver from end to end, in the precision that the system asks for. */
 #include "primal.h"
+#include "group_loo.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -10,6 +11,13 @@
  * worst), and that of r = e / (1 - h) grows as h nears 1. The promise is 1e-4.
  */
 static const double LARGEST_FLOAT32_CONDITION = 3e3;
+
+/*
+ * Fourier features are bounded and none is nearly collinear with another; the condition is that of
+ * the few largest eigenvalues, along which float32 is exact enough. The error measured is 1e-7
+ * sqrt(condition) / (1 - h).
+ */
+static const double LARGEST_FLOAT32_KERNEL_CONDITION = 1e4;
 static const double SMALLEST_FLOAT32_SLACK = 0.1;
 
 /* And where float64 does: as h nears 1 the derivative loses digits with the square of 1 / (1 - h),
@@ -35,8 +43,9 @@ static enum diva_status describe_validation(struct diva_primal *primal, struct d
   return status;
 }
 
-static double smallest_slack(const struct diva_engine *engine) {
-  double smallest = 1.0;
+static double smallest_slack(const struct diva_primal *primal) {
+  const struct diva_engine *engine = primal->engine;
+  double smallest = primal->group_loo ? primal->group_loo->slack : 1.0;
   for (int64_t i = 0; i < engine->info.rows; i++) {
     smallest = fmin(smallest, 1.0 - engine->analysis->leverage[i]);
   }
@@ -48,9 +57,11 @@ static bool may_turn_to_float64(const struct diva_engine *engine) {
          engine->element != (int64_t)sizeof(double);
 }
 
-/* Nothing is gained by the dual for many more rows than columns, and much time lost. */
+/* Nothing is gained by the dual for many more rows than columns, and much time lost. It has no
+ * kernel but the linear one. */
 static bool may_turn_to_dual(const struct diva_engine *engine) {
   return engine->options->solver == DIVA_SOLVER_AUTO &&
+         engine->options->kernel == DIVA_KERNEL_LINEAR &&
          engine->training_rows <= 2 * engine->info.columns;
 }
 
@@ -79,6 +90,12 @@ static enum diva_status check_columns(const struct diva_primal *primal, struct d
   return DIVA_OK;
 }
 
+static bool too_ill_for_float32(const struct diva_engine *engine) {
+  const bool kernel = engine->options->kernel == DIVA_KERNEL_RBF;
+  return engine->analysis->summary.condition >
+         (kernel ? LARGEST_FLOAT32_KERNEL_CONDITION : LARGEST_FLOAT32_CONDITION);
+}
+
 /* What a run in this precision and by this solver has met. */
 enum outcome { DONE, NEEDS_FLOAT64, NEEDS_DUAL };
 
@@ -95,22 +112,26 @@ static enum diva_status fit(struct diva_primal *primal, enum outcome *outcome,
     status = check_columns(primal, error);
   }
   if (status == DIVA_OK && engine->lambda == 0.0) {
-    status = diva_path_run(primal, error);
+    status =
+        diva_path_rotates(primal) ? diva_path_run(primal, error) : diva_search_run(primal, error);
   }
   if (status == DIVA_OK) {
     status = diva_factor_run(primal, error);
   }
-  if ((status == DIVA_ERROR_NUMERICAL ||
-       engine->analysis->summary.condition > LARGEST_FLOAT32_CONDITION) &&
-      may_widen && (status == DIVA_OK || status == DIVA_ERROR_NUMERICAL)) {
+  if (may_widen &&
+      (status == DIVA_ERROR_NUMERICAL || (status == DIVA_OK && too_ill_for_float32(engine)))) {
     *outcome = NEEDS_FLOAT64;
     return DIVA_OK;
   }
   if (status == DIVA_OK) {
     status = diva_loo_run(primal, error);
   }
+  if (status == DIVA_ERROR_NUMERICAL && may_widen) {
+    *outcome = NEEDS_FLOAT64;
+    return DIVA_OK;
+  }
   if (status == DIVA_OK) {
-    const double slack = smallest_slack(engine);
+    const double slack = smallest_slack(primal);
     if (may_widen && slack < SMALLEST_FLOAT32_SLACK) {
       *outcome = NEEDS_FLOAT64;
     } else if (may_turn_to_dual(engine) && slack < SMALLEST_PRIMAL_SLACK) {
@@ -122,6 +143,8 @@ static enum diva_status fit(struct diva_primal *primal, enum outcome *outcome,
 
 static enum diva_status attempt(struct diva_engine *engine, bool double_tiles,
                                 enum outcome *outcome, struct diva_error *error) {
+  const int64_t fourier = diva_plan_fourier(engine->options, engine->training_rows);
+  const int64_t columns = engine->info.columns + fourier;
   struct diva_primal primal = {
       .engine = engine,
       .train = {.dataset = engine->train,
@@ -129,9 +152,11 @@ static enum diva_status attempt(struct diva_engine *engine, bool double_tiles,
                 .labels = engine->labels,
                 .weight = engine->weight,
                 .importance = engine->importance},
-      .columns = engine->info.columns,
-      .width = engine->info.columns + (engine->options->intercept ? 1 : 0),
+      .stored_columns = engine->info.columns,
+      .columns = columns,
+      .width = columns + (engine->options->intercept ? 1 : 0),
       .tile_rows = engine->plan.tile_rows,
+      .fourier = {.count = fourier},
   };
   *outcome = DONE;
   enum diva_status status =

@@ -2,14 +2,18 @@
  * @file primal.h
  * The primal solver: three passes over tiles of rows, and d x d algebra between them.
  *
- * Width: the model sees d columns and, with an intercept, a constant one that is not penalised. The
- * features are centred at their weighted mean, so that the constant column is orthogonal to the
- * rest and the Gram matrix stays well conditioned.
+ * Width: the model sees the d stored columns, with an RBF kernel D random Fourier features of them,
+ * and, with an intercept, a constant one that is not penalised. All are centred at their weighted
+ * mean, so that the constant column is orthogonal to the rest and the Gram matrix stays well
+ * conditioned.
  */
 #ifndef DIVA_PRIMAL_H
 #define DIVA_PRIMAL_H
 
 #include "engine.h"
+#include "host/dataset/prefetch.h"
+
+struct diva_group_loo;
 
 /** Rows that a pass visits: the training set or the validation set. */
 struct diva_row_set {
@@ -21,6 +25,16 @@ struct diva_row_set {
   const double *form; /**< k_ii, once known; NULL before, and for another set */
 };
 
+/** The nonlinear part of an RBF kernel: sqrt(2 / D) [cos u, sin u] of the projections u = W z of a
+ * prepared row, less their means. */
+struct diva_fourier {
+  int64_t count;                  /**< D; 0 for a linear kernel */
+  bool ready;                     /**< the frequencies are known, and tiles are mapped */
+  struct diva_matrix frequencies; /**< W, D / 2 x d, tile type */
+  struct diva_matrix projections; /**< of one tile, tile_rows x D / 2, tile type */
+  struct diva_vector shift;       /**< D; absent: not centred */
+};
+
 struct diva_primal {
   struct diva_engine *engine;
   struct diva_row_set train;
@@ -29,10 +43,12 @@ struct diva_primal {
   double *form;                  /**< k_ii of every row (owned) */
   double *pull;                  /**< g_i . r_i of every row (owned) */
 
-  int64_t columns; /**< d */
-  int64_t width;   /**< d, and 1 with an intercept */
+  int64_t stored_columns; /**< d */
+  int64_t columns;        /**< d + D: those that are penalised */
+  int64_t width;          /**< the same, and 1 with an intercept */
   int64_t tile_rows;
   struct diva_preparation preparation;
+  struct diva_fourier fourier;
 
   /* One tile on the device. */
   struct diva_matrix raw, z, y, wide_y, targets, gradient, scores;
@@ -45,19 +61,24 @@ struct diva_primal {
   /* Square and narrow matrices; upper, curvature, w and m are of tile type, the rest float64. */
   struct diva_matrix gram, factor, inverse, adjoint_gram, upper, curvature;
   struct diva_matrix cross, cross_scratch, w, m;
-  struct diva_vector shift, multiplier, eigenvalues, penalised, lambdas, sums;
+  struct diva_matrix moments; /**< 2 x d: sums and sums of squares, for an RBF kernel only */
+  struct diva_vector shift;   /**< columns: of the stored ones, then of their Fourier features */
+  struct diva_vector multiplier, eigenvalues, penalised, lambdas, sums;
   double *host_gram;  /**< width x width, symmetric (owned) */
+  double *diagonal;   /**< width: of the Gram matrix, without lambda (owned) */
   double *host_cross; /**< outputs x width (owned) */
   double *host_w;     /**< W, outputs x width (owned) */
 
-  double gradient_shift; /**< c of diva_loo_run() */
+  double gradient_shift;            /**< c of diva_loo_run() */
+  struct diva_group_loo *group_loo; /**< NULL: no groups (owned; group_loo.h) */
 
   /* A seeded sample of training rows, as stored, to choose lambda on. */
   int64_t sample_rows;
   int64_t *sample_index;  /**< ascending (owned) */
-  char *sample;           /**< sample_rows x columns of the stored type (owned) */
+  char *sample;           /**< sample_rows x d of the stored type (owned) */
   double *sample_targets; /**< sample_rows x outputs (owned); NULL for plain labels */
-  struct diva_matrix sample_t, sample_y; /**< in the eigenbasis, and its targets: tile type */
+  struct diva_matrix sample_t, sample_y; /**< in the eigenbasis, and its targets: tile type; only
+                                              where diva_path_rotates() */
   struct diva_vector sample_weight;
 };
 
@@ -84,6 +105,22 @@ enum diva_status diva_tiles_visit(struct diva_primal *primal, const struct diva_
                                   const char *phase_name, int phase, diva_tile_visitor visit,
                                   void *context, struct diva_error *error);
 
+/** Makes a tile of rows that have been read: on the device, with the facts of the set's columns.
+ */
+enum diva_status diva_tiles_prepare(struct diva_primal *primal, const struct diva_row_set *set,
+                                    const struct diva_prefetch_tile *read,
+                                    struct diva_prepared_tile *tile, struct diva_error *error);
+
+/** Rows of Z on the device from rows as stored there: prepared, then mapped once the kernel is
+ * ready. `z` becomes a view of the tile. `first_row` is the dataset row of the first, for faults.
+ */
+enum diva_status diva_tile_prepare(struct diva_primal *primal, struct diva_matrix raw,
+                                   enum diva_dtype type, int64_t first_row, struct diva_matrix *z,
+                                   struct diva_error *error);
+
+/** Columns that tiles have at present, without a constant one. */
+int64_t diva_tile_columns(const struct diva_primal *primal);
+
 /** A view of the first rows of a tile matrix or vector. */
 struct diva_matrix diva_tile_rows(struct diva_matrix matrix, int64_t rows);
 struct diva_vector diva_tile_slice(struct diva_vector vector, int64_t length);
@@ -104,7 +141,50 @@ enum diva_status diva_sample_draw(struct diva_primal *primal, struct diva_error 
 /** Keeps the sampled rows of a tile as they pass by. */
 void diva_sample_collect(struct diva_primal *primal, const struct diva_prepared_tile *tile);
 
+/** Makes a tile of the sample's rows [first, first + count): Z in `z`, Y in `y` (given), their
+ * weights in sample_weight. */
+enum diva_status diva_sample_prepare(struct diva_primal *primal, int64_t first, int64_t count,
+                                     struct diva_matrix y, struct diva_matrix *z,
+                                     struct diva_error *error);
+
+/** Rows of the sample's tile that starts at `first`. */
+int64_t diva_sample_length(const struct diva_primal *primal, int64_t first);
+
+/* moments.c */
+
+/** Means, spreads and bandwidth of the training rows, from a light pass: what the map of an RBF
+ * kernel has to know beforehand. Fixes the preparation; makes `fourier` ready. */
+enum diva_status diva_moments_run(struct diva_primal *primal, struct diva_error *error);
+
+/** Spread that rounding alone can give a constant column, relative to its mean. */
+double diva_moments_rounding(const struct diva_engine *engine);
+
+/* bandwidth.c */
+
+/** Median distance between the prepared rows of pairs of training rows; 1 where they are all one.
+ */
+enum diva_status diva_bandwidth_median(struct diva_primal *primal, double *median,
+                                       struct diva_error *error);
+
+/* fourier.c */
+
+/** Takes the memory of the map. */
+enum diva_status diva_fourier_allocate(struct diva_primal *primal, struct diva_error *error);
+
+/** Draws the frequencies, normal with standard deviation 1 / bandwidth, and makes the map ready. */
+enum diva_status diva_fourier_draw(struct diva_primal *primal, double bandwidth,
+                                   struct diva_error *error);
+
+/** Fourier features of prepared rows, written behind their columns in `z` (the stored columns,
+ * their features, and a constant one where prepared rows have it). */
+enum diva_status diva_fourier_map(struct diva_primal *primal, struct diva_matrix z,
+                                  struct diva_error *error);
+
 /* gram.c */
+
+/** Shifts the columns that tiles have at present, and no pass has centred yet, by their means over
+ * the first rows: with it the sums of squares cancel nothing. */
+enum diva_status diva_gram_first_shift(struct diva_primal *primal, struct diva_error *error);
 
 /** The first pass: Gram and cross sums of the centred, scaled features, in `gram`, `cross` and
  * `host_gram`; fixes the preparation. Finds NaN and infinity. */
@@ -115,9 +195,24 @@ enum diva_status diva_gram_run(struct diva_primal *primal, struct diva_error *er
 /** Chooses lambda by the LOO path on the sample (math: eigenvectors of the Gram matrix). */
 enum diva_status diva_path_run(struct diva_primal *primal, struct diva_error *error);
 
+/** Mean penalised eigenvalue of the Gram matrix: the scale of lambda. */
+double diva_path_scale(const struct diva_primal *primal);
+
+/** Whether eigenvectors are worth their time; else diva_search_run(). */
+bool diva_path_rotates(const struct diva_primal *primal);
+
+/* search.c */
+
+/** Chooses lambda by few factorisations, where eigenvectors cost more. */
+enum diva_status diva_search_run(struct diva_primal *primal, struct diva_error *error);
+
 /* factor.c */
 
-/** Cholesky of A = G + lambda I, W, and U with C = U U'; estimates the condition number. */
+/** Cholesky of A = G + lambda I, W, and U with C = U U', at the engine's lambda. May be repeated.
+ */
+enum diva_status diva_factor_solve(struct diva_primal *primal, struct diva_error *error);
+
+/** The same, and an estimate of the condition number. */
 enum diva_status diva_factor_run(struct diva_primal *primal, struct diva_error *error);
 
 /** `curvature` = C B C folded, from the sums B in `adjoint_gram`. Overwrites `gram` and `inverse`.

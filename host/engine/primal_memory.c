@@ -1,4 +1,5 @@
 /* Everything the primal solver holds, taken before the first tile and released after the last. */
+#include "group_loo.h"
 #include "primal.h"
 
 #include <stdlib.h>
@@ -63,12 +64,12 @@ static enum diva_status allocate_raw(struct diva_primal *primal, struct diva_err
     stored = other > stored ? other : stored;
   }
   struct diva_vector memory;
-  enum diva_status status =
-      diva_engine_vector(engine, primal->tile_rows * primal->columns, stored, &memory, error);
+  enum diva_status status = diva_engine_vector(engine, primal->tile_rows * primal->stored_columns,
+                                               stored, &memory, error);
   primal->raw = (struct diva_matrix){.buffer = memory.buffer,
                                      .rows = primal->tile_rows,
-                                     .columns = primal->columns,
-                                     .stride = primal->columns};
+                                     .columns = primal->stored_columns,
+                                     .stride = primal->stored_columns};
   if (status == DIVA_OK) {
     status = diva_engine_vector(engine, 1, (int64_t)sizeof(int64_t), &memory, error);
     primal->fault = memory.buffer;
@@ -112,7 +113,7 @@ static enum diva_status allocate_narrow(struct diva_primal *primal, struct diva_
     struct diva_vector *vector;
     int64_t length;
   } vectors[] = {
-      {&primal->shift, primal->columns},      {&primal->multiplier, primal->columns},
+      {&primal->shift, primal->columns},      {&primal->multiplier, primal->stored_columns},
       {&primal->eigenvalues, primal->width},  {&primal->penalised, primal->width},
       {&primal->lambdas, DIVA_LAMBDA_COARSE}, {&primal->sums, DIVA_LAMBDA_COARSE},
   };
@@ -131,13 +132,13 @@ static enum diva_status allocate_narrow(struct diva_primal *primal, struct diva_
 static enum diva_status allocate_sample(struct diva_primal *primal, struct diva_error *error) {
   struct diva_engine *engine = primal->engine;
   enum diva_status status = diva_sample_draw(primal, error);
-  if (status == DIVA_OK) {
+  if (status == DIVA_OK && engine->lambda == 0.0 && diva_path_rotates(primal)) {
     status = diva_engine_matrix(engine, primal->sample_rows, primal->width, engine->element,
                                 &primal->sample_t, error);
-  }
-  if (status == DIVA_OK) {
-    status = diva_engine_matrix(engine, primal->sample_rows, engine->info.outputs, engine->element,
-                                &primal->sample_y, error);
+    if (status == DIVA_OK) {
+      status = diva_engine_matrix(engine, primal->sample_rows, engine->info.outputs,
+                                  engine->element, &primal->sample_y, error);
+    }
   }
   return status == DIVA_OK
              ? diva_engine_vector(engine, primal->sample_rows, REAL, &primal->sample_weight, error)
@@ -148,6 +149,9 @@ static enum diva_status allocate_host(struct diva_primal *primal, struct diva_er
   const struct diva_engine *engine = primal->engine;
   enum diva_status status = diva_allocate(primal->width * primal->width, REAL, "the Gram matrix",
                                           (void **)&primal->host_gram, error);
+  if (status == DIVA_OK) {
+    status = diva_allocate(primal->width, REAL, "the diagonal", (void **)&primal->diagonal, error);
+  }
   if (status == DIVA_OK) {
     status = diva_allocate(engine->info.outputs * primal->width, REAL, "cross sums",
                            (void **)&primal->host_cross, error);
@@ -166,25 +170,28 @@ static enum diva_status allocate_host(struct diva_primal *primal, struct diva_er
 
 enum diva_status diva_primal_allocate(struct diva_primal *primal, struct diva_error *error) {
   enum diva_status (*const parts[])(struct diva_primal *, struct diva_error *) = {
-      allocate_tile, allocate_raw, allocate_squares, allocate_narrow, allocate_host};
+      allocate_tile,   allocate_raw,  allocate_squares,
+      allocate_narrow, allocate_host, diva_fourier_allocate};
   enum diva_status status = DIVA_OK;
   for (size_t i = 0; i < sizeof parts / sizeof parts[0] && status == DIVA_OK; i++) {
     status = parts[i](primal, error);
   }
-  if (status == DIVA_OK && primal->engine->lambda == 0.0) {
+  if (status == DIVA_OK && (primal->engine->lambda == 0.0 || primal->fourier.count > 0)) {
     status = allocate_sample(primal, error);
   }
-  return status;
+  return status == DIVA_OK ? diva_group_loo_allocate(primal, error) : status;
 }
 
 void diva_primal_free(struct diva_primal *primal) {
   diva_engine_close_backend(primal->engine);
+  diva_group_loo_free(primal);
   free(primal->validation_importance);
   free(primal->form);
   free(primal->pull);
   free(primal->staging);
   free(primal->dense);
   free(primal->host_gram);
+  free(primal->diagonal);
   free(primal->host_cross);
   free(primal->host_w);
   free(primal->sample_index);

@@ -24,7 +24,7 @@ static void select_rows(const struct diva_engine *engine, int64_t wanted, int64_
 enum diva_status diva_sample_draw(struct diva_primal *primal, struct diva_error *error) {
   const struct diva_engine *engine = primal->engine;
   const bool dense = engine->info.has_targets || engine->info.has_base_outputs;
-  const int64_t row_bytes = primal->columns * diva_dtype_size(engine->info.feature_type);
+  const int64_t row_bytes = primal->stored_columns * diva_dtype_size(engine->info.feature_type);
   int64_t wanted = engine->options->sample_rows;
   wanted = wanted < engine->training_rows ? wanted : engine->training_rows;
   enum diva_status status = diva_allocate(wanted, sizeof *primal->sample_index, "the sample",
@@ -60,7 +60,7 @@ static int64_t lower_bound(const int64_t *index, int64_t count, int64_t row) {
 
 void diva_sample_collect(struct diva_primal *primal, const struct diva_prepared_tile *tile) {
   const struct diva_engine *engine = primal->engine;
-  const int64_t row_bytes = primal->columns * diva_dtype_size(engine->info.feature_type);
+  const int64_t row_bytes = primal->stored_columns * diva_dtype_size(engine->info.feature_type);
   const int64_t outputs = engine->info.outputs;
   int64_t at = lower_bound(primal->sample_index, primal->sample_rows, tile->first);
   for (; at < primal->sample_rows && primal->sample_index[at] < tile->first + tile->count; at++) {
@@ -72,4 +72,52 @@ void diva_sample_collect(struct diva_primal *primal, const struct diva_prepared_
              (size_t)outputs * sizeof(double));
     }
   }
+}
+
+int64_t diva_sample_length(const struct diva_primal *primal, int64_t first) {
+  const int64_t left = primal->sample_rows - first;
+  return left < primal->tile_rows ? left : primal->tile_rows;
+}
+
+/* Y of the sample's rows [first, first + count), on the device. */
+static enum diva_status upload_targets(struct diva_primal *primal, int64_t first, int64_t count,
+                                       struct diva_matrix y, struct diva_error *error) {
+  struct diva_engine *engine = primal->engine;
+  if (primal->sample_targets) {
+    const struct diva_matrix wide = diva_tile_rows(primal->wide_y, count);
+    const enum diva_status status = diva_engine_upload(
+        engine, wide, primal->sample_targets + first * engine->info.outputs, error);
+    return status == DIVA_OK ? engine->ops->convert(engine->backend, wide, y, error) : status;
+  }
+  int32_t *labels = (int32_t *)(void *)primal->staging;
+  for (int64_t i = 0; i < count; i++) {
+    labels[i] = engine->labels[primal->sample_index[first + i]];
+  }
+  const enum diva_status status = engine->ops->upload(
+      engine->backend, primal->labels.buffer, 0, labels, count * (int64_t)sizeof *labels, error);
+  return status == DIVA_OK ? engine->ops->label_rows(
+                                 engine->backend, diva_tile_slice(primal->labels, count), y, error)
+                           : status;
+}
+
+enum diva_status diva_sample_prepare(struct diva_primal *primal, int64_t first, int64_t count,
+                                     struct diva_matrix y, struct diva_matrix *z,
+                                     struct diva_error *error) {
+  struct diva_engine *engine = primal->engine;
+  const int64_t row_bytes = primal->stored_columns * diva_dtype_size(engine->info.feature_type);
+  for (int64_t i = 0; i < count; i++) {
+    primal->staging[i] = engine->weight[primal->sample_index[first + i]];
+  }
+  enum diva_status status = engine->ops->upload(engine->backend, primal->sample_weight.buffer,
+                                                first * (int64_t)sizeof(double), primal->staging,
+                                                count * (int64_t)sizeof(double), error);
+  if (status == DIVA_OK) {
+    status = engine->ops->upload(engine->backend, primal->raw.buffer, 0,
+                                 primal->sample + first * row_bytes, count * row_bytes, error);
+  }
+  if (status == DIVA_OK) {
+    status = diva_tile_prepare(primal, diva_tile_rows(primal->raw, count),
+                               engine->info.feature_type, 0, z, error);
+  }
+  return status == DIVA_OK ? upload_targets(primal, first, count, y, error) : status;
 }

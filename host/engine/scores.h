@@ -1,4 +1,5 @@
-/** @file scores.h The LOO scores kept from a pass, for fitting the temperature. Internal. */
+/** @file scores.h The LOO scores of a pass: to the caller's sink, and kept for fitting the
+ * temperature. Internal. */
 #ifndef DIVA_SCORES_H
 #define DIVA_SCORES_H
 
@@ -6,7 +7,7 @@
 
 /** Every `every`-th training row's scores; all of them unless that takes too much memory. */
 struct diva_scores {
-  double *scores;
+  double *scores;  /**< NULL: the temperature needs no fitting */
   double *targets; /**< only where there are no labels */
   int32_t *labels;
   double *tile; /**< one tile as downloaded */
@@ -15,12 +16,13 @@ struct diva_scores {
   int64_t ordinal; /**< training rows seen */
 };
 
+/** `fit`: the temperature is to be fitted, so scores are kept. */
 enum diva_status diva_scores_open(struct diva_scores *kept, const struct diva_primal *primal,
-                                  struct diva_error *error);
+                                  bool fit, struct diva_error *error);
 void diva_scores_close(struct diva_scores *kept);
 
-/** Keeps what is to be kept of a tile whose F is in primal->scores. */
-enum diva_status diva_scores_keep(struct diva_scores *kept, struct diva_primal *primal,
+/** Hands a tile whose F is in primal->scores to the sink, and keeps what is to be kept of it. */
+enum diva_status diva_scores_take(struct diva_scores *kept, struct diva_primal *primal,
                                   const struct diva_prepared_tile *tile, struct diva_error *error);
 
 /** The temperature that fits them best. */

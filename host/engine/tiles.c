@@ -1,5 +1,4 @@
 /* Walking a dataset tile by tile: read ahead, upload, prepare, visit. */
-#include "host/dataset/prefetch.h"
 #include "primal.h"
 
 #include <string.h>
@@ -12,6 +11,29 @@ struct diva_matrix diva_tile_rows(struct diva_matrix matrix, int64_t rows) {
 struct diva_vector diva_tile_slice(struct diva_vector vector, int64_t length) {
   vector.length = length;
   return vector;
+}
+
+int64_t diva_tile_columns(const struct diva_primal *primal) {
+  return primal->fourier.ready ? primal->columns : primal->stored_columns;
+}
+
+enum diva_status diva_tile_prepare(struct diva_primal *primal, struct diva_matrix raw,
+                                   enum diva_dtype type, int64_t first_row, struct diva_matrix *z,
+                                   struct diva_error *error) {
+  struct diva_engine *engine = primal->engine;
+  const bool mapped = primal->fourier.ready;
+  struct diva_preparation preparation = primal->preparation;
+  *z = diva_tile_rows(primal->z, raw.rows);
+  z->columns = diva_tile_columns(primal) + (preparation.constant_column ? 1 : 0);
+  preparation.type = type;
+  struct diva_matrix prepared = *z;
+  if (mapped) {
+    preparation.constant_column = false;
+    prepared.columns = primal->stored_columns;
+  }
+  const enum diva_status status = engine->ops->prepare_rows(
+      engine->backend, raw, &preparation, first_row, prepared, primal->fault, error);
+  return status == DIVA_OK && mapped ? diva_fourier_map(primal, *z, error) : status;
 }
 
 enum diva_status diva_tile_fetch(struct diva_primal *primal, struct diva_vector from, int64_t count,
@@ -106,7 +128,8 @@ static enum diva_status place_rows(struct diva_primal *primal, const struct diva
                                    const struct diva_prefetch_tile *read, struct diva_matrix *raw,
                                    struct diva_buffer **wrapped, struct diva_error *error) {
   struct diva_engine *engine = primal->engine;
-  const int64_t bytes = read->count * primal->columns * diva_dtype_size(set->info.feature_type);
+  const int64_t bytes =
+      read->count * primal->stored_columns * diva_dtype_size(set->info.feature_type);
   *wrapped = NULL;
   *raw = diva_tile_rows(primal->raw, read->count);
   if (!engine->ops->wrap) {
@@ -118,23 +141,17 @@ static enum diva_status place_rows(struct diva_primal *primal, const struct diva
   return status;
 }
 
-static enum diva_status prepare_tile(struct diva_primal *primal, const struct diva_row_set *set,
-                                     const struct diva_prefetch_tile *read,
-                                     struct diva_prepared_tile *tile, struct diva_error *error) {
+enum diva_status diva_tiles_prepare(struct diva_primal *primal, const struct diva_row_set *set,
+                                    const struct diva_prefetch_tile *read,
+                                    struct diva_prepared_tile *tile, struct diva_error *error) {
   struct diva_engine *engine = primal->engine;
-  struct diva_preparation preparation = primal->preparation;
   struct diva_matrix raw;
   struct diva_buffer *wrapped = NULL;
-  preparation.type = set->info.feature_type;
-  *tile = (struct diva_prepared_tile){.first = read->first,
-                                      .count = read->count,
-                                      .stored = read->features,
-                                      .z = diva_tile_rows(primal->z, read->count)};
-  tile->z.columns = primal->columns + (preparation.constant_column ? 1 : 0);
+  *tile = (struct diva_prepared_tile){
+      .first = read->first, .count = read->count, .stored = read->features};
   enum diva_status status = place_rows(primal, set, read, &raw, &wrapped, error);
   if (status == DIVA_OK) {
-    status = engine->ops->prepare_rows(engine->backend, raw, &preparation, read->first, tile->z,
-                                       primal->fault, error);
+    status = diva_tile_prepare(primal, raw, set->info.feature_type, read->first, &tile->z, error);
   }
   engine->ops->buffer_destroy(engine->backend, wrapped);
   if (status == DIVA_OK) {
@@ -161,7 +178,7 @@ enum diva_status diva_tiles_visit(struct diva_primal *primal, const struct diva_
     }
     clock = diva_engine_account(engine, PHASE_READ, clock);
     if (status == DIVA_OK) {
-      status = prepare_tile(primal, set, &read, &tile, error);
+      status = diva_tiles_prepare(primal, set, &read, &tile, error);
     }
     if (status == DIVA_OK) {
       status = visit(primal, context, &tile, error);

@@ -196,8 +196,7 @@ static bool synchronize_path(const char *path) {
   return good;
 }
 
-/* Everything of a commit that can fail for want of space. */
-static enum diva_status complete(struct diva_atomic_file *file, struct diva_error *error) {
+enum diva_status diva_atomic_complete(struct diva_atomic_file *file, struct diva_error *error) {
   const bool good = file->stream ? close_stream(file) : synchronize_path(file->temporary);
   return good ? DIVA_OK : diva_atomic_write_error(file->path, error);
 }
@@ -247,9 +246,9 @@ enum diva_status diva_atomic_commit_pair(struct diva_atomic_file *first,
                                          struct diva_error *error) {
   char *backup = NULL;
   const bool replaces_second = second && second->temporary;
-  enum diva_status status = complete(first, error);
+  enum diva_status status = diva_atomic_complete(first, error);
   if (status == DIVA_OK && second) {
-    status = complete(second, error);
+    status = diva_atomic_complete(second, error);
   }
   if (status != DIVA_OK) {
     goto done;

@@ -45,6 +45,12 @@ enum diva_status diva_atomic_require(const struct diva_atomic_file *file, int64_
                                      struct diva_error *error);
 
 /**
+ * Closes the stream and puts the bytes on the disk: everything of a commit that can fail for want
+ * of space, for a caller that has other files to finish before any gets its name.
+ */
+enum diva_status diva_atomic_complete(struct diva_atomic_file *file, struct diva_error *error);
+
+/**
  * Puts the bytes on the disk and gives the file its name. Done or failed, nothing is left to free;
  * failed, the file that was there before is still there.
  * @return DIVA_ERROR_RESOURCE where the disk is full or the rename is refused

@@ -43,11 +43,14 @@ static H5FD_t *driver_open(const char *name, unsigned flags, hid_t properties, h
     free(file);
     return NULL;
   }
+  /* HDF5 drops its own reference before it reads what to close the file with. */
+  H5Iinc_ref(H5Pget_driver(properties));
   return &file->base;
 }
 
 static herr_t driver_close(H5FD_t *base) {
   struct driver_file *const file = (struct driver_file *)base;
+  H5Idec_ref(base->driver_id);
   if (close(file->descriptor) != 0 && file->fault->code == 0) {
     file->fault->code = errno;
   }

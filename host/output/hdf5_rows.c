@@ -31,6 +31,10 @@ static const char *string_at(const struct column_writer *writer, int64_t row, ch
   if (!column) {
     return diva_dataset_id(writer->manifest->dataset, row, scratch);
   }
+  if (column->type == DIVA_COLUMN_ROW) {
+    const int64_t other = column->data ? ((const int64_t *)column->data)[row] : -1;
+    return other < 0 ? "" : diva_dataset_id(writer->manifest->dataset, other, scratch);
+  }
   if (column->type == DIVA_COLUMN_CHOICE) {
     return column->choices[((const uint8_t *)column->data)[row]];
   }

@@ -6,13 +6,12 @@
 #include "host/output/atomic.h"
 #include "host/output/hdf5_rows.h"
 #include "host/output/npy_rows.h"
+#include "host/output/sidecar.h"
 #include "host/output/text_rows.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 
 /* Names a user may give and extensions, each with the format meant. */
 struct format_name {
@@ -115,28 +114,6 @@ static enum diva_status check_request(const struct diva_manifest *manifest, cons
   return DIVA_OK;
 }
 
-/* Whether two paths are one file, links included. */
-static bool same_file(const char *path, const struct stat *other) {
-  struct stat found;
-  return stat(path, &found) == 0 && found.st_dev == other->st_dev && found.st_ino == other->st_ino;
-}
-
-static enum diva_status refuse_input(const struct diva_dataset *dataset, const char *path,
-                                     struct diva_error *error) {
-  struct stat target;
-  if (!dataset || stat(path, &target) != 0) {
-    return DIVA_OK;
-  }
-  const char *input = NULL;
-  for (int64_t i = 0; (input = diva_dataset_path(dataset, i)) != NULL; i++) {
-    if (same_file(input, &target)) {
-      return diva_error_set(error, DIVA_ERROR_USAGE,
-                            "%s: is the input itself; write to another file", path);
-    }
-  }
-  return DIVA_OK;
-}
-
 static enum diva_status write_body(const struct diva_manifest *manifest, const char *path,
                                    enum diva_format format, struct diva_atomic_file *file,
                                    const struct diva_progress *progress, struct diva_error *error) {
@@ -174,31 +151,6 @@ static bool wants_provenance(const struct diva_atomic_file *file, const char *pr
   return provenance && file->temporary;
 }
 
-static enum diva_status write_provenance(const char *path, const char *provenance,
-                                         const struct diva_manifest *manifest,
-                                         struct diva_atomic_file *file, struct diva_error *error) {
-  static const char suffix[] = ".provenance.json";
-  const size_t length = strlen(path) + sizeof suffix;
-  void *name;
-  enum diva_status status = diva_allocate((int64_t)length, 1, "a file name", &name, error);
-  if (status != DIVA_OK) {
-    return status;
-  }
-  snprintf(name, length, "%s%s", path, suffix);
-  status = refuse_input(manifest->dataset, name, error);
-  if (status == DIVA_OK) {
-    status = diva_atomic_open(name, file, error);
-  }
-  const size_t size = strlen(provenance);
-  const bool newline = size > 0 && provenance[size - 1] == '\n';
-  if (status == DIVA_OK && (fwrite(provenance, 1, size, file->stream) != size ||
-                            (!newline && fputc('\n', file->stream) == EOF))) {
-    status = diva_atomic_write_error(name, error);
-  }
-  free(name);
-  return status;
-}
-
 /* Checks everything that needs no file, and fills in what the caller left out. */
 static enum diva_status prepare(const struct diva_manifest *manifest, const char *path,
                                 enum diva_format format, struct diva_manifest *complete,
@@ -227,7 +179,7 @@ static enum diva_status write_to_file(const struct diva_manifest *manifest, cons
                                       struct diva_error *error) {
   struct diva_atomic_file file = {0};
   struct diva_atomic_file sidecar = {0};
-  enum diva_status status = refuse_input(manifest->dataset, path, error);
+  enum diva_status status = diva_sidecar_refuse_input(manifest->dataset, path, error);
   if (status == DIVA_OK) {
     status = diva_atomic_open(path, &file, error);
   }
@@ -236,7 +188,7 @@ static enum diva_status write_to_file(const struct diva_manifest *manifest, cons
   }
   const bool with_provenance = wants_provenance(&file, provenance);
   if (with_provenance) {
-    status = write_provenance(path, provenance, manifest, &sidecar, error);
+    status = diva_sidecar_write(path, provenance, manifest->dataset, &sidecar, error);
   }
   if (status == DIVA_OK) {
     status = write_body(manifest, path, format, &file, progress, error);

@@ -5,6 +5,7 @@
 
 #include "host/comm/comm.h"
 #include "host/core/core.h"
+#include "host/output/report_verification.h"
 #include "host/output/text.h"
 
 #include <jansson.h>
@@ -13,7 +14,8 @@
 #include <string.h>
 
 void diva_report_init(struct diva_report *report) {
-  *report = (struct diva_report){.version = DIVA_STRUCT_VERSION, .flagged = -1, .kept = -1};
+  *report = (struct diva_report){
+      .version = DIVA_STRUCT_VERSION, .flagged = -1, .kept = -1, .duplicate_rows = -1};
 }
 
 void diva_string_free(char *text) {
@@ -123,12 +125,22 @@ static enum diva_status add_files(json_t *record, const struct diva_report *repo
   return status;
 }
 
+/* A linear model says nothing of features and bandwidths. */
+static void add_kernel(json_t *record, const struct diva_summary *summary) {
+  json_object_set_new(record, "model", json_text(diva_kernel_name(summary->kernel)));
+  if (summary->kernel == DIVA_KERNEL_RBF) {
+    json_object_set_new(record, "rbf_features", json_integer(summary->rbf_features));
+    json_object_set_new(record, "rbf_bandwidth", json_number(summary->rbf_bandwidth));
+    json_object_set_new(record, "sigma", json_number(summary->sigma));
+  }
+}
+
 static void add_model(json_t *record, const struct diva_summary *summary) {
   json_object_set_new(record, "training_rows", json_integer(summary->training_rows));
   json_object_set_new(record, "lambda", json_number(summary->lambda));
   json_object_set_new(record, "lambda_chosen", json_boolean(summary->lambda_chosen));
   json_object_set_new(record, "scaling", json_text(diva_scale_name(summary->scale)));
-  json_object_set_new(record, "model", json_string("linear"));
+  add_kernel(record, summary);
   json_object_set_new(record, "loss", json_text(diva_loss_name(summary->loss)));
   json_object_set_new(record, "temperature", json_number(summary->temperature));
   json_object_set_new(record, "intercept", json_boolean(summary->intercept));
@@ -153,7 +165,8 @@ static double objective(const struct diva_summary *summary) {
 
 static void add_scores(json_t *record, const struct diva_report *report) {
   static const struct diva_score absent = {.loss = NAN, .error = NAN};
-  const struct diva_summary *const before = report->before;
+  const struct diva_summary *const before =
+      report->held_against ? report->held_against : report->before;
   const struct diva_summary *const after = report->after;
   const struct diva_score *const validated =
       before && before->validation.rows > 0 ? &before->validation : &absent;
@@ -171,6 +184,83 @@ static void add_scores(json_t *record, const struct diva_report *report) {
   json_object_set_new(record, "validation_error_after", json_number(revalidated->error));
   json_object_set_new(record, "flagged", json_count(report->flagged));
   json_object_set_new(record, "kept", json_count(report->kept));
+}
+
+static json_t *json_class(const struct diva_dataset *dataset, int64_t class_index) {
+  const char *const name = diva_dataset_class_name(dataset, class_index);
+  return name ? json_text(name) : json_integer(class_index);
+}
+
+/* The largest entries of the transition matrix off its diagonal, which is k x k: too many to list.
+ */
+static json_t *list_confusions(const struct diva_noise_summary *noise,
+                               const struct diva_dataset *dataset) {
+  enum { MOST = 10 };
+  int64_t at[MOST];
+  int count = 0;
+  const int64_t k = noise->classes;
+  for (int64_t i = 0; i < k * k; i++) {
+    const double value = noise->transition[i];
+    if (i / k == i % k || value <= 0.0 ||
+        (count == MOST && value <= noise->transition[at[count - 1]])) {
+      continue;
+    }
+    int place = count < MOST ? count++ : MOST - 1;
+    for (; place > 0 && noise->transition[at[place - 1]] < value; place--) {
+      at[place] = at[place - 1];
+    }
+    at[place] = i;
+  }
+  json_t *const list = json_array();
+  for (int i = 0; i < count; i++) {
+    json_t *const entry = json_object();
+    json_object_set_new(entry, "class", json_class(dataset, at[i] / k));
+    json_object_set_new(entry, "given", json_class(dataset, at[i] % k));
+    json_object_set_new(entry, "probability", json_number(noise->transition[at[i]]));
+    json_array_append_new(list, entry);
+  }
+  return list;
+}
+
+static void add_noise(json_t *record, const struct diva_report *report) {
+  const struct diva_noise_summary *const noise = report->noise;
+  if (!noise) {
+    return;
+  }
+  json_object_set_new(record, "noise_rate", json_number(noise->rate));
+  json_object_set_new(record, "noise_confusable", json_number(noise->confusable));
+  json_object_set_new(record, "noise_transitions", list_confusions(noise, report->dataset));
+  json_object_set_new(record, "expected_precision", json_number(noise->expected_precision));
+  json_object_set_new(record, "expected_recall", json_number(noise->expected_recall));
+  json_object_set_new(record, "refit", json_text(diva_refit_name(noise->refit)));
+  json_object_set_new(record, "planted", json_integer(noise->planted));
+  json_object_set_new(record, "planted_average_precision", json_number(noise->planted_precision));
+  json_object_set_new(record, "planted_auroc", json_number(noise->planted_auroc));
+  json_object_set_new(record, "features_tell", json_boolean(noise->features_tell));
+}
+
+/* Which rows were left out together. */
+static void add_groups(json_t *record, const struct diva_report *report) {
+  if (report->group) {
+    json_object_set_new(record, "group", json_text(report->group));
+  }
+  if (report->duplicate_rows >= 0) {
+    json_t *const found = json_object();
+    json_object_set_new(found, "rows", json_integer(report->duplicate_rows));
+    json_object_set_new(found, "groups", json_integer(report->duplicate_groups));
+    json_object_set_new(found, "conflicting_groups", json_integer(report->duplicate_conflicts));
+    json_object_set_new(record, "near_duplicates", found);
+  }
+}
+
+/* What the array is, for whoever finds it without the command that made it. */
+static void add_probabilities(json_t *record, const struct diva_report *report) {
+  if (report->probabilities) {
+    json_object_set_new(record, "probabilities", json_text(report->probabilities));
+    json_object_set_new(record, "probabilities_are",
+                        json_string("out-of-sample: softmax(temperature * leave-one-out scores), "
+                                    "n x k float32, rows in input order"));
+  }
 }
 
 /* Both solutions count: the time of a phase is what the run spent in it. */
@@ -210,6 +300,13 @@ enum diva_status diva_report_json(const struct diva_report *report, bool timings
   json_object_set_new(record, "k", json_integer(info.outputs));
   add_model(record, report->before);
   add_scores(record, report);
+  add_noise(record, report);
+  add_groups(record, report);
+  add_probabilities(record, report);
+  if (report->verification || report->unverified) {
+    json_object_set_new(record, "verification",
+                        diva_report_verification(report->verification, report->unverified));
+  }
   if (timings) {
     add_timings(record, report);
   }

@@ -47,6 +47,15 @@ static void append_class(struct diva_text *text, const struct row_format *format
   }
 }
 
+static void append_id(struct diva_text *text, const struct row_format *format, int64_t row) {
+  char scratch[DIVA_ID_SCRATCH_SIZE];
+  if (row < 0) {
+    append_null(text, format);
+  } else {
+    append_string(text, format, diva_dataset_id(format->manifest->dataset, row, scratch));
+  }
+}
+
 static void append_value(struct diva_text *text, const struct row_format *format,
                          const struct diva_column *column, int64_t row) {
   switch (column->type) {
@@ -68,14 +77,16 @@ static void append_value(struct diva_text *text, const struct row_format *format
   case DIVA_COLUMN_CHOICE:
     append_string(text, format, column->choices[((const uint8_t *)column->data)[row]]);
     break;
+  case DIVA_COLUMN_ROW:
+    append_id(text, format, column->data ? ((const int64_t *)column->data)[row] : -1);
+    break;
   }
 }
 
 static void append_row(struct diva_text *text, const struct row_format *format, int64_t row) {
   const struct diva_manifest *const manifest = format->manifest;
-  char scratch[DIVA_ID_SCRATCH_SIZE];
   diva_text_string(text, format->csv ? "" : "{\"id\": ");
-  append_string(text, format, diva_dataset_id(manifest->dataset, row, scratch));
+  append_id(text, format, row);
   diva_text_string(text, format->csv ? "," : ", \"index\": ");
   diva_text_integer(text, row);
   diva_text_string(text, format->csv ? "," : ", \"label\": ");

@@ -26,9 +26,10 @@ enum diva_loss {
 /** What is done to the features before the model sees them; fixed while differentiating. */
 enum diva_scale {
   DIVA_SCALE_NONE,
-  DIVA_SCALE_L2,         /**< each row divided by its Euclidean norm (a zero row stays zero) */
-  DIVA_SCALE_STANDARDIZE /**< each column to mean 0, standard deviation 1 over the weighted training
-                              rows (a constant column becomes 0 and is counted) */
+  DIVA_SCALE_L2,          /**< each row divided by its Euclidean norm (a zero row stays zero) */
+  DIVA_SCALE_STANDARDIZE, /**< each column to mean 0, standard deviation 1 over the weighted
+                             training rows (a constant column becomes 0 and is counted) */
+  DIVA_SCALE_AUTO /**< standardize or l2: diva_model_choose() says which; no analysis takes it */
 };
 
 enum diva_precision {
@@ -38,12 +39,42 @@ enum diva_precision {
   DIVA_PRECISION_FLOAT64
 };
 
+/** What the (scaled) features x are compared by. */
+enum diva_kernel {
+  DIVA_KERNEL_LINEAR, /**< x . x' */
+  DIVA_KERNEL_RBF,    /**< x . x' / mean |x|^2 + exp(-|x - x'|^2 / (2 sigma^2)), x less its mean
+                              where there is an intercept; the exponential by rbf_features random
+                              Fourier features (Rahimi and Recht, NIPS 2007). Primal solver only */
+  DIVA_KERNEL_AUTO    /**< linear or RBF: diva_model_choose() says which; no analysis takes it */
+};
+
+/** The bandwidth that is usually right, as a multiple of the median distance. */
+#define DIVA_RBF_BANDWIDTH 0.7
+
 enum diva_solver {
   DIVA_SOLVER_AUTO,   /**< dual where there are fewer training rows than columns, or hardly more
                            and leverages so near 1 that the primal loses its digits */
   DIVA_SOLVER_PRIMAL, /**< columns x columns system, streaming */
   DIVA_SOLVER_DUAL    /**< rows x rows system; accurate down to tiny lambda */
 };
+
+/**
+ * Takes the scores F of a tile of rows, before the run ends: LOO predictions of the rows trained
+ * on (without their group where there are groups), plain predictions, out of sample as they are, of
+ * the pool and of rows without a label; base outputs included. softmax(t F) with the temperature of
+ * the summary are the probabilities that label_quality is taken from.
+ *
+ * Tiles come in ascending order from row 0 without a gap. A run that turns to float64 or to the
+ * dual on its way starts again: first_row = 0 then means that all rows before are void. What came
+ * last counts, and only if the run succeeds.
+ * @param context    options->scores_context
+ * @param first_row  of the tile, in the dataset
+ * @param scores     rows x outputs, row-major, borrowed for the call
+ * @return DIVA_OK; anything else ends the run with that status and with what `error` (may be NULL)
+ *         was set to
+ */
+typedef enum diva_status (*diva_scores_sink)(void *context, int64_t first_row, int64_t rows,
+                                             const double *scores, struct diva_error *error);
 
 struct diva_analysis_options {
   int version;
@@ -53,6 +84,11 @@ struct diva_analysis_options {
   enum diva_scale scale;
   enum diva_precision precision;
   enum diva_solver solver;
+  enum diva_kernel kernel;
+  int64_t rbf_features; /**< even; 0: the largest power of two <= min(4096, 0.6 training rows), at
+                             least 64 */
+  double rbf_bandwidth; /**< sigma as a multiple of the median distance between training rows, as
+                             scaled; 0: 0.7 */
   bool intercept;
   bool derivative;       /**< compute the derivative too (one more pass) */
   bool deterministic;    /**< the same bytes whatever the number of threads */
@@ -60,10 +96,16 @@ struct diva_analysis_options {
   int threads;           /**< 0: one a core */
   int64_t memory;        /**< bytes the run may use; 0: what the machine has */
   int64_t sample_rows;   /**< rows that lambda is chosen on when there are more; default 4096 */
-  uint64_t seed;         /**< of that sample */
+  uint64_t seed;         /**< of that sample and of the random Fourier features */
   const double *weights; /**< rows, >= 0, borrowed for the call; NULL: the dataset's, else 1. Rows
                             of weight 0 are a pool: scored, not trained on, not in the objective */
+  const int32_t *groups; /**< rows, >= -1, borrowed for the call: each row is scored by the model
+                            without any row of its code (-1: without itself), and the derivative is
+                            of that loss; leverages stay each row's own. The primal still chooses
+                            lambda by plain LOO. NULL: plain LOO */
   struct diva_progress progress;
+  diva_scores_sink scores; /**< NULL: not wanted */
+  void *scores_context;    /**< passed to it */
 };
 
 DIVA_API void diva_analysis_options_init(struct diva_analysis_options *options);
@@ -103,6 +145,10 @@ struct diva_summary {
   enum diva_scale scale;
   enum diva_precision precision; /**< as used, never AUTO */
   enum diva_solver solver;       /**< as used, never AUTO */
+  enum diva_kernel kernel;
+  int64_t rbf_features; /**< as used; 0 for a linear kernel, as the two that follow */
+  double rbf_bandwidth; /**< multiple of the median distance, as used */
+  double sigma;         /**< the bandwidth itself, in units of the scaled features */
   bool intercept;
   bool lambda_chosen;       /**< by LOO, not given */
   bool lambda_at_edge;      /**< the least LOO error lies at the end of the path */
@@ -125,6 +171,7 @@ DIVA_API const char *diva_loss_name(enum diva_loss loss);
 DIVA_API const char *diva_scale_name(enum diva_scale scale);
 DIVA_API const char *diva_precision_name(enum diva_precision precision);
 DIVA_API const char *diva_solver_name(enum diva_solver solver);
+DIVA_API const char *diva_kernel_name(enum diva_kernel kernel);
 
 /**
  * Solves, and fills every column.
@@ -138,11 +185,25 @@ DIVA_API const char *diva_solver_name(enum diva_solver solver);
  * DIVA_ERROR_RESOURCE (memory limit, backend), DIVA_ERROR_USAGE, DIVA_ERROR_CANCELLED.
  * Cost, primal: three passes over the features (four for cross-entropy with a fitted temperature),
  * 4 n d^2 + 10 n d k flops, O(d^2 + tile (d + k) + n) memory. Dual: O(n^2 d + n^3), O(n (n + d)).
+ * With an RBF kernel of D features d is d + D in these, and one light pass and n d D flops a pass
+ * come on top.
  */
 DIVA_API enum diva_status diva_analysis_run(struct diva_dataset *train,
                                             struct diva_dataset *validation,
                                             const struct diva_analysis_options *options,
                                             struct diva_analysis **out, struct diva_error *error);
+
+/**
+ * Settles what `options` leave open - scale AUTO, kernel AUTO, an RBF bandwidth of 0 - by the least
+ * mean squared LOO loss on a seeded sample of at most 10,240 labelled rows, with at most 1,024
+ * Fourier features; lambda is chosen anew for each trial unless it is given.
+ * @param options  read and written
+ * @return DIVA_ERROR_USAGE for a dataset of targets where something is open
+ * Cost: one pass over the features, and up to seven analyses of the sample.
+ */
+DIVA_API enum diva_status diva_model_choose(struct diva_dataset *train,
+                                            struct diva_analysis_options *options,
+                                            struct diva_error *error);
 
 /** Frees; NULL is fine. */
 DIVA_API void diva_analysis_destroy(struct diva_analysis *analysis);

@@ -26,9 +26,26 @@ DIVA_API const char *const *diva_action_names(void);
 
 struct diva_decision;
 
+/** Weights for the last look at the labels (host/curate/refit.h). */
+enum diva_refit {
+  DIVA_REFIT_AUTO, /**< the one of the others that finds planted wrong labels best */
+  DIVA_REFIT_NONE,
+  DIVA_REFIT_TRIM,     /**< suspects left out */
+  DIVA_REFIT_REWEIGHT, /**< steps of exponentiated gradient on the LOO cross-entropy */
+  DIVA_REFIT_BOTH      /**< those, and the surest suspects left out */
+};
+
+/** "auto", "none", "trim", "reweight", "both". */
+DIVA_API const char *diva_refit_name(enum diva_refit refit);
+
 struct diva_clean_options {
   int version;
-  int64_t count; /**< flag this many rows, the worst by label_quality; -1: decide by the scores */
+  /** How many to flag, the likeliest first: at most one of these two is set; else as many as give
+   * the highest expected F1. */
+  int64_t count;    /**< this many; -1: not set */
+  double precision; /**< as many as keep the expected share of truly wrong ones at least at this,
+                         in (0, 1); NaN: not set */
+  enum diva_refit refit;
 };
 
 DIVA_API void diva_clean_options_init(struct diva_clean_options *options);
@@ -46,30 +63,75 @@ DIVA_API void diva_prune_options_init(struct diva_prune_options *options);
 /** Decided columns, one value a row, borrowed from the decision. */
 struct diva_decision_columns {
   int64_t rows;
-  const uint8_t *is_label_issue;   /**< NULL from diva_prune() */
-  const double *issue_probability; /**< NULL from diva_prune(); NaN for unlabelled rows */
-  const uint8_t *action;           /**< enum diva_action; NULL from diva_prune() */
+  const uint8_t *is_label_issue;   /**< this and the next five: NULL from diva_prune() */
+  const double *issue_probability; /**< P(label wrong), calibrated; NaN for unlabelled rows, as the
+                                        next two */
+  const double *label_quality;     /**< 1 - issue_probability */
+  const double *suggested_probability; /**< P(class = suggested_label) */
+  const int32_t *suggested_label;      /**< likeliest class if the given label is wrong; -1 for
+                                            unlabelled rows */
+  const uint8_t *action;               /**< enum diva_action */
   const uint8_t *keep;
   const int64_t *kept; /**< indices of the kept rows, ascending */
   int64_t kept_rows;
   int64_t dropped_rows;
-  double noise_rate;       /**< estimated share of wrong labels; NaN from diva_prune() */
   int64_t classes_emptied; /**< classes that had training rows and keep none */
 };
 
+/** What diva_clean() found out about the labels as a whole. */
+struct diva_noise_summary {
+  int64_t rows;      /**< labelled, of positive weight: what all of this is about */
+  double rate;       /**< estimated share of wrong labels */
+  double confusable; /**< share of them that keeps to classes that look alike, 0..1 */
+  int64_t flagged;
+  double expected_precision; /**< share of the flagged rows that is truly wrong; NaN: none is
+                                  flagged */
+  double expected_recall;    /**< share of the wrong labels that is flagged; NaN: none is wrong */
+  enum diva_refit refit;     /**< as used, never AUTO */
+  int64_t planted;           /**< labels flipped to see what the scores tell; 0: too few rows */
+  double planted_precision;  /**< average precision on them; NaN without */
+  double planted_auroc;      /**< area under the ROC curve on them; NaN without */
+  bool features_tell;        /**< false: planted wrong labels are hardly found */
+  int64_t classes;
+  const double *transition; /**< classes x classes, borrowed: P(given label = column | class = row),
+                                 estimated; a class without rows keeps its labels */
+};
+
 /**
- * Decides which given labels are wrong: those that are more likely wrong than right, where the
- * probability follows from the LOO margins alone. A confused row looks like a right row of another
- * class from behind, so the share of positive margins among the largest ones estimates the noise
- * rate, and the balance of signs at each size the probability (host/curate/margin_symmetry.h).
- * Flagged rows are dropped (`keep` 0). `action` is relabel where the suggestion is near certain
- * (probability 0.9), drop for the other flagged rows, review for kept ones from 0.25 on.
- * @return DIVA_ERROR_USAGE for a dataset of targets (there is no label to be wrong)
+ * Finds wrong labels.
+ *
+ * The model is chosen on a seeded sample of the rows by its LOO loss, where the options leave it
+ * open (diva_model_choose()), with the largest lambda that is as good as the best. A model of label
+ * noise is fitted to the LOO scores (host/curate/label_noise.h); wrong labels like those it
+ * expects are planted in the sample, and what finds them best - plain scores, scores without the
+ * suspects, reweighted ones, or both - judges the whole set. Probabilities are calibrated to the
+ * noise model (host/curate/issue_probability.h).
+ *
+ * Unless asked for a number, nothing is flagged where the features cannot tell (planted labels are
+ * not found, or with too few rows to plant any the LOO error is near chance), and no class loses
+ * its last row. Rows of weight 0 are judged, never flagged. Flagged rows are dropped (`keep` 0).
+ * `action` is relabel for flagged rows whose suggestion is near certain (probability 0.9), drop for
+ * other flagged rows that are likelier wrong than right, review for the flagged rows left and for
+ * kept rows from a probability of 0.25 on.
+ *
+ * @param validation  NULL, or the set whose loss is differentiated
+ * @param options     of the analysis; scale, kernel and bandwidth may be open
+ * @param analysis    the last analysis, with the weights it was judged by; owned by the caller
+ * @param decision    owned by the caller: diva_decision_destroy()
+ * @return DIVA_ERROR_USAGE for a dataset of targets (there is no label to be wrong), or options out
+ *         of range; the errors of diva_analysis_run()
+ * Cost: about twenty analyses of at most 10,240 rows with 1,024 Fourier features, one of the whole
+ * set, and where the refit is reweight four of the whole set with the derivative. 4 n k bytes.
  */
-DIVA_API enum diva_status diva_clean(const struct diva_dataset *dataset,
-                                     const struct diva_analysis *analysis,
-                                     const struct diva_clean_options *options,
-                                     struct diva_decision **out, struct diva_error *error);
+DIVA_API enum diva_status diva_clean(struct diva_dataset *train, struct diva_dataset *validation,
+                                     const struct diva_analysis_options *options,
+                                     const struct diva_clean_options *clean,
+                                     struct diva_analysis **analysis,
+                                     struct diva_decision **decision, struct diva_error *error);
+
+/** What diva_clean() found out; zeros and NaN from diva_prune(). */
+DIVA_API void diva_decision_noise(const struct diva_decision *decision,
+                                  struct diva_noise_summary *out);
 
 /**
  * Decides which rows to drop because weighting them up raises the error. Unlabelled rows are kept.

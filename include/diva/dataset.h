@@ -35,6 +35,9 @@ struct diva_dataset_options {
   const char *ids;          /**< default "ids", optional: rows, strings or integers, unique */
   const char *base_outputs; /**< default "base_outputs", optional: rows x outputs, float */
   const char *weights;      /**< default "weights", optional: rows, finite and >= 0 */
+  const char *group;        /**< NAME of /groups/NAME (or a path that begins with '/'): rows,
+                                 strings or integers, equal for rows that belong together; NULL:
+                                 none is read */
   bool allow_external;      /**< follow external links, external storage and virtual datasets */
   int64_t memory;           /**< bytes that may be used; 0: what the machine has */
   bool single_class;        /**< allow a set with one class or one row, as a validation set may
@@ -113,6 +116,13 @@ DIVA_API const int32_t *diva_dataset_labels(const struct diva_dataset *dataset);
 
 /** Given weight of each row; borrowed; NULL where the file has none (all are 1). */
 DIVA_API const double *diva_dataset_weights(const struct diva_dataset *dataset);
+
+/** Group of each row, 0 .. by first row, or -1 for a row of its own (an empty string, a negative
+ * integer); borrowed; NULL where no group was asked for. */
+DIVA_API const int32_t *diva_dataset_groups(const struct diva_dataset *dataset);
+
+/** Name of a group, or its integer as text, borrowed; NULL out of range. */
+DIVA_API const char *diva_dataset_group_name(const struct diva_dataset *dataset, int64_t group);
 
 /** Name of a class, borrowed; NULL where there are no class names or the class is out of range. */
 DIVA_API const char *diva_dataset_class_name(const struct diva_dataset *dataset,

@@ -9,9 +9,12 @@
 #include <diva/convert.h>
 #include <diva/curate.h>
 #include <diva/dataset.h>
+#include <diva/duplicates.h>
 #include <diva/error.h>
 #include <diva/manifest.h>
+#include <diva/probabilities.h>
 #include <diva/progress.h>
 #include <diva/system.h>
+#include <diva/verify.h>
 
 #endif

@@ -8,7 +8,8 @@
 #ifndef DIVA_MANIFEST_H
 #define DIVA_MANIFEST_H
 
-#include <diva/analysis.h>
+#include <diva/curate.h>
+#include <diva/verify.h>
 
 DIVA_BEGIN_DECLARATIONS
 
@@ -25,14 +26,15 @@ enum diva_column_type {
   DIVA_COLUMN_REAL,    /**< const double *; NaN is null */
   DIVA_COLUMN_BOOLEAN, /**< const uint8_t * */
   DIVA_COLUMN_CLASS,   /**< const int32_t *; written as class name where there are names, -1 null */
-  DIVA_COLUMN_CHOICE   /**< const uint8_t *, index into `choices` */
+  DIVA_COLUMN_CHOICE,  /**< const uint8_t *, index into `choices` */
+  DIVA_COLUMN_ROW      /**< const int64_t *, a row of the dataset; written as its id, -1 null */
 };
 
 /** One column of a manifest; everything borrowed. */
 struct diva_column {
   const char *name;
   enum diva_column_type type;
-  const void *data;           /**< one value a dataset row, indexed by row */
+  const void *data; /**< one value a dataset row, indexed by row; NULL: absent (CLASS, ROW) */
   const char *const *choices; /**< for DIVA_COLUMN_CHOICE, else NULL */
 };
 
@@ -74,12 +76,20 @@ struct diva_report {
   int argument_count;
   char *const *arguments; /**< the command line */
   const struct diva_dataset *dataset;
-  const struct diva_dataset *validation; /**< NULL: none */
-  const struct diva_summary *before;     /**< of the set as given */
-  const struct diva_summary *after;      /**< re-solved on the changed set; NULL: not done */
-  const struct diva_score *kept_before;  /**< LOO score on the kept rows before; NULL: not done */
-  int64_t flagged;                       /**< label issues; -1: not decided */
-  int64_t kept;                          /**< -1: not decided */
+  const struct diva_dataset *validation;   /**< NULL: none */
+  const struct diva_summary *before;       /**< of the set as given */
+  const struct diva_summary *held_against; /**< whose scores stand for those before; NULL: before */
+  const struct diva_summary *after;        /**< re-solved on the changed set; NULL: not done */
+  const struct diva_score *kept_before;    /**< LOO score on the kept rows before; NULL: not done */
+  int64_t flagged;                         /**< label issues; -1: not decided */
+  int64_t kept;                            /**< -1: not decided */
+  const struct diva_verification *verification; /**< NULL: none was asked for, or ... */
+  const char *unverified;                       /**< ... it failed, for this reason; NULL: not so */
+  const struct diva_noise_summary *noise;       /**< of clean; NULL: not decided by it */
+  /** Near-duplicates; -1 rows: not looked for. */
+  int64_t duplicate_rows, duplicate_groups, duplicate_conflicts;
+  const char *group;         /**< name of the groups left out together; NULL: none */
+  const char *probabilities; /**< path of the probabilities written too; NULL: none were */
 };
 
 DIVA_API void diva_report_init(struct diva_report *report);

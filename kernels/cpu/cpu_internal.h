@@ -99,10 +99,17 @@ enum diva_status diva_cpu_label_rows(struct diva_backend *, struct diva_vector l
                                      struct diva_matrix y, struct diva_error *);
 enum diva_status diva_cpu_convert(struct diva_backend *, struct diva_matrix from,
                                   struct diva_matrix to, struct diva_error *);
+/* fourier.c */
+enum diva_status diva_cpu_fourier_rows(struct diva_backend *, struct diva_matrix u, double scale,
+                                       struct diva_vector shift, bool constant_column,
+                                       struct diva_matrix z, struct diva_error *);
 /* sums.c */
 enum diva_status diva_cpu_gram_accumulate(struct diva_backend *, struct diva_matrix z,
                                           struct diva_vector weight, struct diva_matrix sum,
                                           struct diva_error *);
+enum diva_status diva_cpu_moments_accumulate(struct diva_backend *, struct diva_matrix z,
+                                             struct diva_vector weight, struct diva_matrix sum,
+                                             struct diva_error *);
 enum diva_status diva_cpu_cross_accumulate(struct diva_backend *, struct diva_matrix y,
                                            struct diva_vector weight, struct diva_matrix z,
                                            struct diva_matrix sum, struct diva_error *);

@@ -167,6 +167,48 @@ enum diva_status diva_cpu_gram_accumulate(struct diva_backend *backend, struct d
   return DIVA_OK;
 }
 
+static void add_moments_float(const float *row, double weight, int64_t n, double *sum,
+                              double *square) {
+  for (int64_t j = 0; j < n; j++) {
+    const double value = (double)row[j];
+    sum[j] += weight * value;
+    square[j] += weight * value * value;
+  }
+}
+
+static void add_moments_double(const double *row, double weight, int64_t n, double *sum,
+                               double *square) {
+  for (int64_t j = 0; j < n; j++) {
+    sum[j] += weight * row[j];
+    square[j] += weight * row[j] * row[j];
+  }
+}
+
+/* Pieces of columns, each summed over the rows in order: the bytes do not depend on the threads. */
+enum diva_status diva_cpu_moments_accumulate(struct diva_backend *backend, struct diva_matrix z,
+                                             struct diva_vector weight, struct diva_matrix sum,
+                                             struct diva_error *error) {
+  enum { PIECE = 128 };
+  (void)error;
+  const double *weights = diva_cpu_reals(weight);
+#pragma omp parallel for schedule(dynamic) num_threads(backend->config.threads)
+  for (int64_t j = 0; j < z.columns; j += PIECE) {
+    const int64_t columns = j + PIECE < z.columns ? PIECE : z.columns - j;
+    double *first = diva_cpu_address(sum, 0, j, sizeof(double));
+    double *second = diva_cpu_address(sum, 1, j, sizeof(double));
+    for (int64_t i = 0; i < z.rows; i++) {
+      const void *row = diva_cpu_address(z, i, j, backend->element);
+      const double factor = weights ? weights[i] : 1.0;
+      if (backend->config.double_tiles) {
+        add_moments_double(row, factor, columns, first, second);
+      } else {
+        add_moments_float(row, factor, columns, first, second);
+      }
+    }
+  }
+  return DIVA_OK;
+}
+
 enum diva_status diva_cpu_cross_accumulate(struct diva_backend *backend, struct diva_matrix y,
                                            struct diva_vector weight, struct diva_matrix z,
                                            struct diva_matrix sum, struct diva_error *error) {

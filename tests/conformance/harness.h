@@ -106,6 +106,10 @@ void case_derivative_rows(struct conformance *self);
 void case_prepare_rows(struct conformance *self);
 void case_faults(struct conformance *self);
 void case_half_values(struct conformance *self);
+/* case_fourier.c */
+void case_fourier_rows(struct conformance *self);
+void case_fourier_overflow(struct conformance *self);
+void case_moments(struct conformance *self);
 /* case_sums.c */
 void case_gram(struct conformance *self);
 void case_cross(struct conformance *self);

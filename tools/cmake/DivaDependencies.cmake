@@ -9,11 +9,12 @@ find_package(OpenSSL REQUIRED COMPONENTS Crypto)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(jansson REQUIRED IMPORTED_TARGET jansson)
 pkg_check_modules(libzip REQUIRED IMPORTED_TARGET libzip)
+pkg_check_modules(liblbfgs REQUIRED IMPORTED_TARGET liblbfgs)
 
 add_library(diva_dependencies INTERFACE)
 target_link_libraries(diva_dependencies
-  INTERFACE hdf5::hdf5 PkgConfig::jansson PkgConfig::libzip OpenSSL::Crypto
-            OpenMP::OpenMP_C Threads::Threads ${CMAKE_DL_LIBS} m
+  INTERFACE hdf5::hdf5 PkgConfig::jansson PkgConfig::libzip PkgConfig::liblbfgs
+            OpenSSL::Crypto OpenMP::OpenMP_C Threads::Threads ${CMAKE_DL_LIBS} m
 )
 
 # BLAS is opened at run time, so that its core type can be set before it loads; here it is only

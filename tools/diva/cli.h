@@ -14,16 +14,23 @@ struct cli_settings {
   struct diva_dataset_options dataset;
   struct diva_analysis_options analysis;
   struct diva_convert_options convert;
-  const char *validation;    /**< path, NULL: none */
-  const char *output;        /**< path, NULL or "-": standard output */
-  const char *write_dataset; /**< path of the changed dataset, NULL: none */
-  int64_t memory;            /**< bytes, 0: what the machine has */
-  int64_t threads;           /**< 0: one a core */
-  int64_t count;             /**< -1: not given */
-  double threshold;          /**< NaN: not given */
-  double fraction;           /**< NaN: not given */
-  int format;                /**< index into cli_format_names, -1: by the extension */
-  int order;                 /**< enum cli_order */
+  const char *validation;          /**< path, NULL: none */
+  const char *output;              /**< path, NULL or "-": standard output */
+  const char *write_dataset;       /**< path of the changed dataset, NULL: none */
+  const char *write_probabilities; /**< path of the probabilities, NULL: none */
+  const char *near_duplicates;     /**< "auto", "off" or a cosine */
+  int64_t memory;                  /**< bytes, 0: what the machine has */
+  int64_t threads;                 /**< 0: one a core */
+  int64_t count;                   /**< -1: not given */
+  double threshold;                /**< NaN: not given */
+  double fraction;                 /**< NaN: not given */
+  double wanted_precision;         /**< NaN: not given */
+  enum diva_refit refit;
+  int format;           /**< index into cli_format_names, -1: by the extension */
+  int order;            /**< enum cli_order */
+  const char *trusted;  /**< path of the trusted ids, NULL: none */
+  int64_t verify_folds; /**< 0: not given */
+  bool verify;
   bool quiet;
   bool json;
   bool help;
@@ -33,6 +40,11 @@ enum cli_order { CLI_ORDER_RANK, CLI_ORDER_INPUT };
 
 /** The defaults, the library's where it has them. */
 void cli_settings_init(struct cli_settings *settings);
+
+struct cli_command;
+
+/** The settings that a command starts from. */
+void cli_settings_start(struct cli_settings *settings, const struct cli_command *command);
 
 /** Carries the values that several structs of the library share to each of them. */
 void cli_settings_finish(struct cli_settings *settings);
@@ -45,6 +57,9 @@ extern const struct cli_option_group cli_group_names;
 extern const struct cli_option_group cli_group_model;
 extern const struct cli_option_group cli_group_rows;
 extern const struct cli_option_group cli_group_dataset_out;
+extern const struct cli_option_group cli_group_probabilities;
+extern const struct cli_option_group cli_group_together;
+extern const struct cli_option_group cli_group_verify;
 extern const struct cli_option_group cli_group_run;
 extern const struct cli_option_group cli_group_words;
 
@@ -71,6 +86,7 @@ struct cli_command {
   const struct cli_example *examples;           /**< a NULL line at the end */
   int minimum_files;
   int maximum_files;
+  void (*defaults)(struct cli_settings *settings); /**< its own, NULL: those of all */
   enum diva_status (*run)(const struct cli_request *request, struct diva_error *error);
 };
 

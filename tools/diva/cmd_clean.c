@@ -1,34 +1,40 @@
 /* diva clean: which labels are wrong, what to do about it, and which rows to keep. */
 #include "session.h"
+#include "verify.h"
 
 #include <limits.h>
 #include <math.h>
+#include <string.h>
 
-enum { COLUMNS = CLI_RANK_COLUMNS + 4 };
+enum { ADDED = 7, COLUMNS = CLI_RANK_COLUMNS + ADDED };
 
+/* The columns of rank, with what clean knows better in their place, and its own. */
 static void fill_columns(const struct cli_session *session,
                          const struct diva_decision_columns *decision,
                          struct diva_column out[COLUMNS]) {
+  const struct diva_column own[ADDED] = {
+      {.name = "is_label_issue", .type = DIVA_COLUMN_BOOLEAN, .data = decision->is_label_issue},
+      {.name = "keep", .type = DIVA_COLUMN_BOOLEAN, .data = decision->keep},
+      {.name = "action",
+       .type = DIVA_COLUMN_CHOICE,
+       .data = decision->action,
+       .choices = diva_action_names()},
+      {.name = "issue_probability", .type = DIVA_COLUMN_REAL, .data = decision->issue_probability},
+      {.name = "suggested_probability",
+       .type = DIVA_COLUMN_REAL,
+       .data = decision->suggested_probability},
+      {.name = "self_confidence", .type = DIVA_COLUMN_REAL, .data = session->columns.label_quality},
+      {.name = "duplicate_of", .type = DIVA_COLUMN_ROW, .data = cli_groups_first(&session->groups)},
+  };
   cli_session_columns(session, out);
-  struct diva_column *more = out + CLI_RANK_COLUMNS;
-  more[0] = (struct diva_column){
-      .name = "is_label_issue", .type = DIVA_COLUMN_BOOLEAN, .data = decision->is_label_issue};
-  more[1] =
-      (struct diva_column){.name = "keep", .type = DIVA_COLUMN_BOOLEAN, .data = decision->keep};
-  more[2] = (struct diva_column){.name = "action",
-                                 .type = DIVA_COLUMN_CHOICE,
-                                 .data = decision->action,
-                                 .choices = diva_action_names()};
-  more[3] = (struct diva_column){
-      .name = "issue_probability", .type = DIVA_COLUMN_REAL, .data = decision->issue_probability};
-}
-
-static int64_t count_issues(const struct diva_decision_columns *decision) {
-  int64_t issues = 0;
-  for (int64_t i = 0; i < decision->rows; i++) {
-    issues += decision->is_label_issue[i] != 0;
+  for (int c = 0; c < CLI_RANK_COLUMNS; c++) {
+    if (strcmp(out[c].name, "label_quality") == 0) {
+      out[c].data = decision->label_quality;
+    } else if (strcmp(out[c].name, "suggested_label") == 0) {
+      out[c].data = decision->suggested_label;
+    }
   }
-  return issues;
+  memcpy(out + CLI_RANK_COLUMNS, own, sizeof own);
 }
 
 static enum diva_status check_labels(const struct cli_session *session, struct diva_error *error) {
@@ -41,31 +47,48 @@ static enum diva_status check_labels(const struct cli_session *session, struct d
   return DIVA_OK;
 }
 
-static enum diva_status decide_and_write(struct cli_session *session,
-                                         struct diva_decision **decision,
-                                         struct diva_error *error) {
-  struct diva_clean_options options;
-  struct diva_decision_columns decided;
-  struct diva_column columns[COLUMNS];
-  diva_clean_options_init(&options);
-  options.count = session->request->settings->count;
-  enum diva_status status =
-      diva_clean(session->dataset, session->analysis, &options, decision, error);
+static enum diva_status decide(struct cli_session *session, struct diva_decision **decision,
+                               struct diva_error *error) {
+  const struct cli_settings *settings = session->request->settings;
+  struct diva_analysis_options options;
+  struct diva_clean_options clean;
+  diva_clean_options_init(&clean);
+  clean.count = settings->count;
+  clean.precision = settings->wanted_precision;
+  clean.refit = settings->refit;
+  enum diva_status status = cli_session_begin(session, &options, error);
   if (status) {
     return status;
   }
-  diva_decision_columns(*decision, &decided);
-  status = cli_session_resolve(session, &decided, error);
+  status = diva_clean(session->dataset, session->validation, &options, &clean, &session->analysis,
+                      decision, error);
+  status = cli_session_end(session, status, error);
+  return status ? status : cli_session_refer(session, error);
+}
+
+static enum diva_status write_decision(struct cli_session *session,
+                                       const struct diva_decision *decision,
+                                       struct diva_error *error) {
+  struct diva_decision_columns decided;
+  struct diva_noise_summary noise;
+  struct diva_column columns[COLUMNS];
+  diva_decision_columns(decision, &decided);
+  diva_decision_noise(decision, &noise);
+  enum diva_status status = cli_session_resolve(session, &decided, error);
+  if (!status) {
+    status = cli_verify_decision(session, &decided, error);
+  }
   if (status) {
     return status;
   }
   fill_columns(session, &decided, columns);
   struct cli_result result = {.columns = columns,
                               .column_count = COLUMNS,
-                              .key = session->columns.label_quality,
-                              .descending = false,
+                              .key = decided.issue_probability,
+                              .descending = true,
                               .decision = &decided,
-                              .flagged = count_issues(&decided)};
+                              .noise = &noise,
+                              .flagged = noise.flagged};
   return cli_session_write(session, &result, error);
 }
 
@@ -77,33 +100,71 @@ static enum diva_status run(const struct cli_request *request, struct diva_error
     status = check_labels(&session, error);
   }
   if (!status) {
-    status = cli_session_analyse(&session, error);
+    status = decide(&session, &decision, error);
   }
   if (!status) {
-    status = decide_and_write(&session, &decision, error);
+    status = write_decision(&session, decision, error);
   }
   diva_decision_destroy(decision);
   cli_session_close(&session);
   return status;
 }
 
+static const char *const refit_names[] = {
+    [DIVA_REFIT_AUTO] = "auto",         [DIVA_REFIT_NONE] = "none", [DIVA_REFIT_TRIM] = "trim",
+    [DIVA_REFIT_REWEIGHT] = "reweight", [DIVA_REFIT_BOTH] = "both", NULL};
+
 static const struct cli_option options[] = {
     {.name = "count",
      .type = CLI_INTEGER,
      .offset = offsetof(struct cli_settings, count),
      .value = "N",
-     .help = "flag exactly N rows, those of the lowest label quality",
-     .fallback = "as many as the scores tell",
+     .help = "flag exactly N rows, those most likely wrong",
+     .fallback = "as many as give the highest expected F1",
      .minimum = 0,
      .maximum = INFINITY},
+    {.name = "min-precision",
+     .type = CLI_REAL,
+     .offset = offsetof(struct cli_settings, wanted_precision),
+     .value = "P",
+     .help = "flag as many rows as keep the expected share of truly wrong ones at least at P",
+     .fallback = "",
+     .minimum = 0,
+     .above_minimum = true,
+     .maximum = 1,
+     .below_maximum = true},
+    {.name = "refit",
+     .type = CLI_CHOICE,
+     .offset = offsetof(struct cli_settings, refit),
+     .value = "KIND",
+     .help =
+         "what judges the rows: all of them alike (none), all but the suspects (trim), rows "
+         "reweighted to predict each other better (reweight), or those without the surest suspects "
+         "(both); auto takes what finds planted "
+         "wrong labels best",
+     .choices = refit_names},
 };
 
 static const struct cli_option_group decision_group = {
     .heading = "Decision", .options = options, .count = sizeof options / sizeof *options};
 
-static const struct cli_option_group *const groups[] = {
-    &decision_group,  &cli_group_rows, &cli_group_dataset_out, &cli_group_model,
-    &cli_group_names, &cli_group_run,  &cli_group_words,       NULL};
+static const struct cli_option_group *const groups[] = {&decision_group,
+                                                        &cli_group_rows,
+                                                        &cli_group_dataset_out,
+                                                        &cli_group_verify,
+                                                        &cli_group_probabilities,
+                                                        &cli_group_model,
+                                                        &cli_group_together,
+                                                        &cli_group_names,
+                                                        &cli_group_run,
+                                                        &cli_group_words,
+                                                        NULL};
+
+static void set_defaults(struct cli_settings *settings) {
+  settings->analysis.scale = DIVA_SCALE_AUTO;
+  settings->analysis.kernel = DIVA_KERNEL_AUTO;
+  settings->near_duplicates = "auto";
+}
 
 static const struct cli_example examples[] = {
     {"diva clean digits.h5 -o clean.jsonl",
@@ -118,11 +179,18 @@ const struct cli_command cli_command_clean = {
     .files = "FILE...",
     .purpose = "Find wrong labels, suggest better ones, and decide which rows to keep.",
     .description =
-        "Rows come by label_quality, lowest first. Columns: those of rank, then is_label_issue, "
-        "keep, action (keep, relabel, drop, review) and issue_probability. Rows flagged as label "
+        "Rows come by issue_probability, highest first. Columns: those of rank, where "
+        "label_quality "
+        "is the probability that the given label is right, then is_label_issue, keep, action "
+        "(keep, "
+        "relabel, drop, review), issue_probability, suggested_probability, self_confidence (of "
+        "the given label, before the noise of the labels is accounted for) and duplicate_of (the "
+        "id of the first of its near-duplicates, itself included). Rows flagged as label "
         "issues are not kept, whatever their action: those to relabel, too. OUT.npy holds the "
-        "indices of the kept rows. The model is solved again without the dropped rows, for the "
-        "error before and after.",
+        "indices of the kept rows. Scale, kernel and bandwidth are chosen by the leave-one-out "
+        "error unless given. The model is solved again without the dropped rows, for the error "
+        "before and after.",
+    .defaults = set_defaults,
     .groups = groups,
     .examples = examples,
     .minimum_files = 1,

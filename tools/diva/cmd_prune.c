@@ -1,5 +1,6 @@
 /* diva prune: drops the rows whose weight raises the error most. */
 #include "session.h"
+#include "verify.h"
 
 #include <limits.h>
 #include <math.h>
@@ -34,6 +35,9 @@ static enum diva_status decide_and_write(struct cli_session *session,
   }
   diva_decision_columns(*decision, &decided);
   status = cli_session_resolve(session, &decided, error);
+  if (!status) {
+    status = cli_verify_decision(session, &decided, error);
+  }
   if (status) {
     return status;
   }
@@ -100,9 +104,11 @@ static const struct cli_option_group decision_group = {.heading = "Decision (one
                                                        .options = options,
                                                        .count = sizeof options / sizeof *options};
 
-static const struct cli_option_group *const groups[] = {
-    &decision_group,  &cli_group_rows, &cli_group_dataset_out, &cli_group_model,
-    &cli_group_names, &cli_group_run,  &cli_group_words,       NULL};
+static const struct cli_option_group *const groups[] = {&decision_group,        &cli_group_rows,
+                                                        &cli_group_dataset_out, &cli_group_verify,
+                                                        &cli_group_model,       &cli_group_together,
+                                                        &cli_group_names,       &cli_group_run,
+                                                        &cli_group_words,       NULL};
 
 static const struct cli_example examples[] = {
     {"diva prune digits.h5 --fraction 0.1 -o prune.jsonl",

@@ -24,7 +24,8 @@ static enum diva_status run(const struct cli_request *request, struct diva_error
 }
 
 static const struct cli_option_group *const groups[] = {
-    &cli_group_rows, &cli_group_model, &cli_group_names, &cli_group_run, &cli_group_words, NULL};
+    &cli_group_rows,  &cli_group_probabilities, &cli_group_model, &cli_group_together,
+    &cli_group_names, &cli_group_run,           &cli_group_words, NULL};
 
 static const struct cli_example examples[] = {
     {"diva rank digits.h5 | head -3", "the three rows that harm the model most"},

@@ -48,7 +48,7 @@ static void print_option(FILE *out, const struct cli_option *option,
 
 void cli_help_command(FILE *out, const struct cli_command *command) {
   struct cli_settings defaults;
-  cli_settings_init(&defaults);
+  cli_settings_start(&defaults, command);
   fprintf(out, "usage: diva %s [options] %s\n\n", command->name, command->files);
   print_wrapped(out, command->purpose, 0, 0);
   if (command->description) {

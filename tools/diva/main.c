@@ -4,6 +4,7 @@
 #include "help.h"
 #include "signals.h"
 #include "suggest.h"
+#include "threads.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -80,7 +81,7 @@ static enum diva_status run_command(const struct cli_command *command, int argc,
   struct cli_settings settings;
   struct cli_request request = {.argument_count = argc, .arguments = line, .settings = &settings};
   int first = 0;
-  cli_settings_init(&settings);
+  cli_settings_start(&settings, command);
   enum diva_status status = cli_options_parse(command->name, command->groups, argc - 1, argv + 1,
                                               &settings, &first, error);
   if (status) {
@@ -147,6 +148,7 @@ static enum diva_status flush_output(struct diva_error *error) {
 }
 
 int main(int argc, char **argv) {
+  cli_threads_let_sleep(argv);
   struct diva_error error = {.row = -1};
   enum diva_status status = DIVA_ERROR_RESOURCE;
   char **copy = malloc(((size_t)argc + 1) * sizeof *copy);

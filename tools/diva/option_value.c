@@ -194,6 +194,7 @@ void cli_option_default(const struct cli_option *option, const void *settings, c
   const void *field = (const char *)settings + option->offset;
   double real;
   int64_t integer;
+  const char *text;
   int choice;
   out[0] = '\0';
   if (option->fallback) {
@@ -205,6 +206,9 @@ void cli_option_default(const struct cli_option *option, const void *settings, c
     } else if (isfinite(real)) {
       snprintf(out, size, "%g", real);
     }
+  } else if (option->type == CLI_STRING) {
+    memcpy(&text, field, sizeof text);
+    snprintf(out, size, "%s", text ? text : "");
   } else if (option->type == CLI_INTEGER || option->type == CLI_SIZE) {
     memcpy(&integer, field, sizeof integer);
     snprintf(out, size, "%lld", (long long)integer);

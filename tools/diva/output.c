@@ -117,7 +117,8 @@ static bool is_same_target(const char *a, const char *b, bool *same) {
   return done;
 }
 
-enum diva_status cli_output_check_distinct(const char *output, const char *write_dataset,
+enum diva_status cli_output_check_distinct(const struct cli_named_output *a,
+                                           const struct cli_named_output *b,
                                            struct diva_error *error) {
   const char *const suffixes[] = {"", CLI_PROVENANCE_SUFFIX};
   enum diva_status status = DIVA_OK;
@@ -125,16 +126,16 @@ enum diva_status cli_output_check_distinct(const char *output, const char *write
     struct cli_staged one = {0};
     struct cli_staged other = {0};
     bool same = false;
-    status = cli_staged_name(&one, output, suffixes[i / 2], error);
+    status = cli_staged_name(&one, a->path, suffixes[i / 2], error);
     if (!status) {
-      status = cli_staged_name(&other, write_dataset, suffixes[i % 2], error);
+      status = cli_staged_name(&other, b->path, suffixes[i % 2], error);
     }
     if (!status && !is_same_target(one.path, other.path, &same)) {
-      status = refuse(output, ENOMEM, error);
+      status = refuse(a->path, ENOMEM, error);
     } else if (!status && same) {
-      status = diva_error_set(error, DIVA_ERROR_USAGE,
-                              "%s (of -o) and %s (of --write-dataset) are the same file", one.path,
-                              other.path);
+      status =
+          diva_error_set(error, DIVA_ERROR_USAGE, "%s (of %s) and %s (of %s) are the same file",
+                         one.path, a->option, other.path, b->option);
     }
     cli_staged_abandon(&other);
     cli_staged_abandon(&one);

@@ -24,12 +24,19 @@ enum diva_status cli_output_check_pair(const char *path, const struct diva_datas
                                        const struct diva_dataset *validation,
                                        struct diva_error *error);
 
+/** An output and the option that named it. */
+struct cli_named_output {
+  const char *path;
+  const char *option; /**< "-o" */
+};
+
 /**
  * Whether two outputs, with their provenance, would be four files: no name of one may be a name of
  * the other, by whatever way its folder is spelled.
  * @return DIVA_ERROR_USAGE, naming both
  */
-enum diva_status cli_output_check_distinct(const char *output, const char *write_dataset,
+enum diva_status cli_output_check_distinct(const struct cli_named_output *a,
+                                           const struct cli_named_output *b,
                                            struct diva_error *error);
 
 /**

@@ -1,6 +1,7 @@
 /* What rank, clean and prune share: opening the datasets, the analysis, and solving again. */
 #include "session.h"
 #include "output.h"
+#include "verify.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -16,6 +17,9 @@ static enum diva_status check_settings(struct cli_session *session, struct diva_
   const char *path = settings->output ? settings->output : "-";
   const char *name = settings->format < 0 ? NULL : cli_format_names[settings->format];
   enum diva_status status = diva_format_choose(name, path, &session->format, error);
+  if (!status) {
+    status = cli_groups_check(settings, error);
+  }
   if (status) {
     return status;
   }
@@ -33,28 +37,43 @@ static enum diva_status check_settings(struct cli_session *session, struct diva_
   return DIVA_OK;
 }
 
-static enum diva_status check_outputs(const struct cli_session *session, struct diva_error *error) {
-  const struct cli_settings *settings = session->request->settings;
-  enum diva_status status = DIVA_OK;
+/* The files asked for, of which standard output is none. */
+static int list_outputs(const struct cli_settings *settings, struct cli_named_output out[3]) {
+  int count = 0;
   if (!is_stdout(settings->output)) {
-    status = cli_output_check_pair(settings->output, session->dataset, session->validation, error);
+    out[count++] = (struct cli_named_output){settings->output, "-o"};
   }
-  if (!status && settings->write_dataset) {
-    status = cli_output_check_pair(settings->write_dataset, session->dataset, session->validation,
-                                   error);
+  if (settings->write_dataset) {
+    out[count++] = (struct cli_named_output){settings->write_dataset, "--write-dataset"};
   }
-  if (!status && settings->write_dataset && !is_stdout(settings->output)) {
-    status = cli_output_check_distinct(settings->output, settings->write_dataset, error);
+  if (settings->write_probabilities) {
+    out[count++] =
+        (struct cli_named_output){settings->write_probabilities, "--write-probabilities"};
+  }
+  return count;
+}
+
+static enum diva_status check_outputs(const struct cli_session *session, struct diva_error *error) {
+  struct cli_named_output outputs[3];
+  const int count = list_outputs(session->request->settings, outputs);
+  enum diva_status status = DIVA_OK;
+  for (int i = 0; i < count && !status; i++) {
+    status = cli_output_check_pair(outputs[i].path, session->dataset, session->validation, error);
+    for (int other = 0; other < i && !status; other++) {
+      status = cli_output_check_distinct(&outputs[other], &outputs[i], error);
+    }
   }
   return status;
 }
 
-/* Ids and weights of a validation set play no part, so names given for them do not apply to it. */
+/* Ids, weights and groups of a validation set play no part, so names given for them do not apply to
+ * it. */
 static enum diva_status open_validation(struct cli_session *session, struct diva_error *error) {
   const struct cli_settings *settings = session->request->settings;
   struct diva_dataset_options options = settings->dataset;
   options.ids = NULL;
   options.weights = NULL;
+  options.group = NULL;
   options.single_class = true;
   return diva_dataset_open(&settings->validation, 1, &options, &session->validation, error);
 }
@@ -76,13 +95,20 @@ enum diva_status cli_session_open(struct cli_session *session, const struct cli_
     diva_dataset_describe(session->dataset, &session->info);
     status = check_outputs(session, error);
   }
+  if (!status) {
+    status = cli_verify_prepare(session, error);
+  }
   return status;
+}
+
+static bool begins_with(const char *message, const char *path) {
+  return path && strncmp(message, path, strlen(path)) == 0;
 }
 
 static bool begins_with_path(const char *message, const struct diva_dataset *dataset) {
   const char *path;
   for (int64_t i = 0; dataset && (path = diva_dataset_path(dataset, i)); i++) {
-    if (strncmp(message, path, strlen(path)) == 0) {
+    if (begins_with(message, path)) {
       return true;
     }
   }
@@ -95,7 +121,8 @@ static void name_file(const struct cli_session *session, enum diva_status status
   bool about_data =
       status == DIVA_ERROR_INPUT || status == DIVA_ERROR_NUMERICAL || status == DIVA_ERROR_RESOURCE;
   if (about_data && !begins_with_path(error->message, session->dataset) &&
-      !begins_with_path(error->message, session->validation)) {
+      !begins_with_path(error->message, session->validation) &&
+      !begins_with(error->message, session->request->settings->write_probabilities)) {
     diva_error_prefix(error, "%s: ", diva_dataset_path(session->dataset, 0));
   }
 }
@@ -103,7 +130,7 @@ static void name_file(const struct cli_session *session, enum diva_status status
 /* The digests of the inputs will be in the provenance; they can be had while the analysis runs. */
 static void start_digests(const struct cli_session *session) {
   const struct cli_settings *settings = session->request->settings;
-  if (settings->output || settings->write_dataset) {
+  if (settings->output || settings->write_dataset || settings->write_probabilities) {
     diva_dataset_sha256_start(session->dataset);
     if (session->validation) {
       diva_dataset_sha256_start(session->validation);
@@ -111,19 +138,95 @@ static void start_digests(const struct cli_session *session) {
   }
 }
 
-enum diva_status cli_session_analyse(struct cli_session *session, struct diva_error *error) {
-  struct diva_analysis_options options = session->request->settings->analysis;
-  options.derivative = true;
-  options.progress = cli_meter_progress(&session->meter);
-  start_digests(session);
+static enum diva_status open_probabilities(struct cli_session *session,
+                                           struct diva_analysis_options *options,
+                                           struct diva_error *error) {
+  const char *path = session->request->settings->write_probabilities;
+  if (!path) {
+    return DIVA_OK;
+  }
+  if (session->info.has_targets) {
+    return diva_error_set(error, DIVA_ERROR_USAGE,
+                          "%s: has targets, no class labels whose probabilities could be written",
+                          diva_dataset_path(session->dataset, 0));
+  }
   enum diva_status status =
-      diva_analysis_run(session->dataset, session->validation, &options, &session->analysis, error);
+      diva_probabilities_open(path, session->dataset, &session->probabilities, error);
+  options->scores = diva_probabilities_take;
+  options->scores_context = session->probabilities;
+  return status;
+}
+
+enum diva_status cli_session_begin(struct cli_session *session,
+                                   struct diva_analysis_options *options,
+                                   struct diva_error *error) {
+  *options = session->request->settings->analysis;
+  options->derivative = true;
+  options->progress = cli_meter_progress(&session->meter);
+  enum diva_status status = open_probabilities(session, options, error);
+  if (!status) {
+    start_digests(session);
+    status = cli_groups_find(&session->groups, session->dataset, session->request->settings,
+                             &options->progress, error);
+    options->groups = session->groups.codes;
+    if (status) {
+      name_file(session, status, error);
+    }
+  }
+  return status;
+}
+
+/* The model of a run that solves again: as it was settled, and no one listens to its scores. */
+static void settle_model(struct cli_session *session) {
+  session->model = session->request->settings->analysis;
+  session->model.progress = cli_meter_progress(&session->meter);
+  session->model.derivative = false;
+  session->model.groups = session->groups.codes;
+  session->model.scale = session->before.scale;
+  session->model.kernel = session->before.kernel;
+  session->model.rbf_bandwidth = session->before.rbf_bandwidth;
+}
+
+enum diva_status cli_session_end(struct cli_session *session, enum diva_status status,
+                                 struct diva_error *error) {
   if (status) {
     name_file(session, status, error);
     return status;
   }
   diva_analysis_columns(session->analysis, &session->columns);
   diva_analysis_summary(session->analysis, &session->before);
+  session->held_against = session->before;
+  settle_model(session);
+  return DIVA_OK;
+}
+
+enum diva_status cli_session_analyse(struct cli_session *session, struct diva_error *error) {
+  struct diva_analysis_options options;
+  enum diva_status status = cli_session_begin(session, &options, error);
+  if (status) {
+    return status;
+  }
+  status = diva_model_choose(session->dataset, &options, error);
+  if (!status) {
+    status = diva_analysis_run(session->dataset, session->validation, &options, &session->analysis,
+                               error);
+  }
+  return cli_session_end(session, status, error);
+}
+
+enum diva_status cli_session_refer(struct cli_session *session, struct diva_error *error) {
+  enum { REFERENCE_FEATURES = 1024 };
+  if (session->before.rbf_features > REFERENCE_FEATURES) {
+    session->model.rbf_features = REFERENCE_FEATURES;
+  }
+  session->model.lambda = session->before.lambda;
+  const enum diva_status status = diva_analysis_run(session->dataset, session->validation,
+                                                    &session->model, &session->reference, error);
+  if (status) {
+    name_file(session, status, error);
+    return status;
+  }
+  diva_analysis_summary(session->reference, &session->held_against);
   return DIVA_OK;
 }
 
@@ -145,7 +248,11 @@ void cli_session_columns(const struct cli_session *session,
 /* The LOO score as it was, over the rows that stay: what the score after has to be held against,
  * for dropping the worst rows lowers a mean by itself. */
 static void score_kept(struct cli_session *session, const uint8_t *keep) {
-  const struct diva_columns *columns = &session->columns;
+  struct diva_columns reference = session->columns;
+  const struct diva_columns *columns = &reference;
+  if (session->reference) {
+    diva_analysis_columns(session->reference, &reference);
+  }
   const int32_t *labels = diva_dataset_labels(session->dataset);
   int64_t rows = 0;
   int64_t wrong = 0;
@@ -171,10 +278,8 @@ static void fill_weights(const struct cli_session *session, const uint8_t *keep,
 
 static enum diva_status run_again(struct cli_session *session, const double *weights,
                                   struct diva_error *error) {
-  struct diva_analysis_options options = session->request->settings->analysis;
-  options.derivative = false;
+  struct diva_analysis_options options = session->model;
   options.weights = weights;
-  options.progress = cli_meter_progress(&session->meter);
   enum diva_status status =
       diva_analysis_run(session->dataset, session->validation, &options, &session->again, error);
   if (status == DIVA_ERROR_INPUT || status == DIVA_ERROR_NUMERICAL) {
@@ -193,7 +298,7 @@ enum diva_status cli_session_resolve(struct cli_session *session,
                                      struct diva_error *error) {
   score_kept(session, decision->keep);
   if (!decision->dropped_rows) {
-    session->after = session->before;
+    session->after = session->held_against;
     session->resolved = true;
     return DIVA_OK;
   }
@@ -213,8 +318,12 @@ enum diva_status cli_session_resolve(struct cli_session *session,
 
 void cli_session_close(struct cli_session *session) {
   cli_meter_clear(&session->meter);
+  diva_probabilities_destroy(session->probabilities);
+  cli_groups_free(&session->groups);
   diva_analysis_destroy(session->again);
+  diva_analysis_destroy(session->reference);
   diva_analysis_destroy(session->analysis);
+  free(session->trusted);
   diva_dataset_close(session->validation);
   diva_dataset_close(session->dataset);
   *session = (struct cli_session){0};

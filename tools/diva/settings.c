@@ -23,6 +23,7 @@ static const char *const loss_names[] = {
 static const char *const scale_names[] = {[DIVA_SCALE_NONE] = "none",
                                           [DIVA_SCALE_L2] = "l2",
                                           [DIVA_SCALE_STANDARDIZE] = "standardize",
+                                          [DIVA_SCALE_AUTO] = "auto",
                                           NULL};
 
 static const char *const precision_names[] = {[DIVA_PRECISION_AUTO] = "auto",
@@ -34,6 +35,9 @@ static const char *const solver_names[] = {[DIVA_SOLVER_AUTO] = "auto",
                                            [DIVA_SOLVER_PRIMAL] = "primal",
                                            [DIVA_SOLVER_DUAL] = "dual",
                                            NULL};
+
+static const char *const kernel_names[] = {
+    [DIVA_KERNEL_LINEAR] = "linear", [DIVA_KERNEL_RBF] = "rbf", [DIVA_KERNEL_AUTO] = "auto", NULL};
 
 static const struct cli_option names_options[] = {
     {.name = "features",
@@ -118,8 +122,41 @@ static const struct cli_option model_options[] = {
      .offset = FIELD(analysis.scale),
      .value = "SCALE",
      .help = "what is done to the features first: none, l2 (each row to length 1) or standardize "
-             "(each column to mean 0 and deviation 1)",
+             "(each column to mean 0 and deviation 1); auto takes l2 or standardize by the "
+             "leave-one-out error on a sample",
      .choices = scale_names},
+    {.name = "kernel",
+     .type = CLI_CHOICE,
+     .offset = FIELD(analysis.kernel),
+     .value = "KERNEL",
+     .help = "linear, rbf (the linear kernel plus a Gaussian one by random Fourier features), or "
+             "auto, the one of less leave-one-out error on a sample",
+     .choices = kernel_names},
+    {.name = "model",
+     .type = CLI_CHOICE,
+     .offset = FIELD(analysis.kernel),
+     .value = "KERNEL",
+     .help = "another name of --kernel",
+     .fallback = "",
+     .choices = kernel_names},
+    {.name = "rbf-features",
+     .type = CLI_INTEGER,
+     .offset = FIELD(analysis.rbf_features),
+     .value = "D",
+     .help = "how many random Fourier features, an even number",
+     .fallback = "a power of two up to 4096, at most 0.6 of the rows",
+     .minimum = 2,
+     .maximum = 1 << 20},
+    {.name = "rbf-bandwidth",
+     .type = CLI_REAL,
+     .offset = FIELD(analysis.rbf_bandwidth),
+     .value = "VALUE",
+     .help = "standard deviation of the Gaussian kernel, as a multiple of the median distance "
+             "between rows",
+     .fallback = "by the leave-one-out error on a sample",
+     .minimum = 0,
+     .above_minimum = true,
+     .maximum = INFINITY},
     {.name = "precision",
      .type = CLI_CHOICE,
      .offset = FIELD(analysis.precision),
@@ -195,6 +232,42 @@ const struct cli_option_group cli_group_dataset_out = {.heading = "Changed datas
                                                        .count = sizeof dataset_out_options /
                                                                 sizeof *dataset_out_options};
 
+static const struct cli_option probabilities_options[] = {
+    {.name = "write-probabilities",
+     .type = CLI_FILE,
+     .offset = FIELD(write_probabilities),
+     .value = "OUT.npy",
+     .help = "write the out-of-sample probability of every class for every row, from leave-one-out "
+             "scores: n x k float32 in input order, cleanlab's pred_probs",
+     .fallback = ""},
+};
+
+const struct cli_option_group cli_group_probabilities = {.heading = "Probabilities",
+                                                         .options = probabilities_options,
+                                                         .count = sizeof probabilities_options /
+                                                                  sizeof *probabilities_options};
+
+static const struct cli_option together_options[] = {
+    {.name = "group",
+     .type = CLI_STRING,
+     .offset = FIELD(dataset.group),
+     .value = "NAME",
+     .help = "score each row without the rows of its group in /groups/NAME (strings or integers): "
+             "one annotator, one source, one video",
+     .fallback = ""},
+    {.name = "near-duplicates",
+     .type = CLI_STRING,
+     .offset = FIELD(near_duplicates),
+     .value = "HOW",
+     .help = "score each row without its near-duplicates, so that copies do not vouch for each "
+             "other: auto, off, or the least cosine of two that are"},
+};
+
+const struct cli_option_group cli_group_together = {.heading = "Rows that belong together",
+                                                    .options = together_options,
+                                                    .count = sizeof together_options /
+                                                             sizeof *together_options};
+
 static const struct cli_option run_options[] = {
     {.name = "backend",
      .type = CLI_STRING,
@@ -251,15 +324,27 @@ const struct cli_option_group cli_group_words = {.heading = "Messages",
                                                      sizeof words_options / sizeof *words_options};
 
 void cli_settings_init(struct cli_settings *settings) {
-  *settings = (struct cli_settings){
-      .count = -1, .threshold = NAN, .fraction = NAN, .format = -1, .order = CLI_ORDER_RANK};
+  *settings = (struct cli_settings){.count = -1,
+                                    .threshold = NAN,
+                                    .fraction = NAN,
+                                    .wanted_precision = NAN,
+                                    .format = -1,
+                                    .order = CLI_ORDER_RANK};
   diva_dataset_options_init(&settings->dataset);
   diva_analysis_options_init(&settings->analysis);
   diva_convert_options_init(&settings->convert);
+  settings->near_duplicates = "off";
 }
 
 void cli_settings_finish(struct cli_settings *settings) {
   settings->analysis.threads = (int)settings->threads;
   settings->analysis.memory = settings->memory;
   settings->dataset.memory = settings->memory;
+}
+
+void cli_settings_start(struct cli_settings *settings, const struct cli_command *command) {
+  cli_settings_init(settings);
+  if (command->defaults) {
+    command->defaults(settings);
+  }
 }

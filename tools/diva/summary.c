@@ -1,6 +1,7 @@
 /* What came of a run, in a few lines for a person. */
 #include "summary.h"
 #include "output.h"
+#include "verify.h"
 
 #include <math.h>
 #include <string.h>
@@ -49,7 +50,14 @@ static void print_model(FILE *out, const struct diva_summary *summary) {
   static const char *const scaled[] = {[DIVA_SCALE_NONE] = "features as they are",
                                        [DIVA_SCALE_L2] = "rows scaled to length 1",
                                        [DIVA_SCALE_STANDARDIZE] = "standardized features"};
-  fprintf(out, "model: linear ridge, lambda %.3g%s, %s, %s", summary->lambda,
+  fprintf(out, "model: ");
+  if (summary->kernel == DIVA_KERNEL_RBF) {
+    fprintf(out, "kernel ridge (linear + rbf, %lld features, bandwidth %.3g x median distance)",
+            (long long)summary->rbf_features, summary->rbf_bandwidth);
+  } else {
+    fprintf(out, "linear ridge");
+  }
+  fprintf(out, ", lambda %.3g%s, %s, %s", summary->lambda,
           summary->lambda_chosen ? " (least leave-one-out error)" : "", scaled[summary->scale],
           summary->intercept ? "intercept" : "no intercept");
   if (summary->loss == DIVA_LOSS_CROSS_ENTROPY) {
@@ -69,32 +77,59 @@ static void print_score(FILE *out, const struct diva_score *score, bool name) {
   }
 }
 
+/* How many labels are wrong, what was flagged, and how far both can be trusted. */
+static void print_noise(FILE *out, const struct diva_noise_summary *noise) {
+  if (noise->features_tell) {
+    fprintf(out, "labels: about %.0f of %lld wrong (%.1f %%); flagged %lld",
+            noise->rate * (double)noise->rows, (long long)noise->rows, 100 * noise->rate,
+            (long long)noise->flagged);
+  } else {
+    fprintf(out, "labels: the features cannot tell wrong ones from right ones; flagged %lld",
+            (long long)noise->flagged);
+  }
+  if (noise->flagged && noise->features_tell) {
+    fprintf(out, ", of which about %.0f %% truly wrong, and of the wrong ones about %.0f %%",
+            100 * noise->expected_precision, 100 * noise->expected_recall);
+  }
+  fputc('\n', out);
+  if (!noise->planted) {
+    fprintf(out, "judged by: all rows alike (too few rows to plant wrong labels among them)\n");
+    return;
+  }
+  static const char *const judges[] = {
+      [DIVA_REFIT_NONE] = "all rows alike",
+      [DIVA_REFIT_TRIM] = "the rows that are not suspect",
+      [DIVA_REFIT_REWEIGHT] = "rows reweighted to predict each other",
+      [DIVA_REFIT_BOTH] = "rows reweighted to predict each other, without the surest suspects"};
+  fprintf(out, "judged by: %s; of %lld wrong labels planted in a sample it tells AUROC %.3f\n",
+          judges[noise->refit], (long long)noise->planted, noise->planted_auroc);
+}
+
 static void print_decision(FILE *out, const struct cli_session *session,
                            const struct cli_result *result) {
   const struct diva_decision_columns *decision = result->decision;
-  int64_t count[DIVA_ACTIONS] = {0};
-  if (result->flagged < 0) {
+  int64_t count[2][DIVA_ACTIONS] = {{0}};
+  if (!result->noise) {
     fprintf(out, "dropped: %lld of %lld rows\n", (long long)decision->dropped_rows,
             (long long)session->info.rows);
     return;
   }
   for (int64_t i = 0; i < decision->rows; i++) {
     if (decision->action[i] < DIVA_ACTIONS) {
-      count[decision->action[i]]++;
+      count[decision->keep[i] != 0][decision->action[i]]++;
     }
   }
-  fprintf(out, "label issues: %lld of %lld rows (to relabel %lld, to drop %lld)",
-          (long long)result->flagged, (long long)session->info.rows,
-          (long long)count[DIVA_ACTION_RELABEL], (long long)count[DIVA_ACTION_DROP]);
-  if (isfinite(decision->noise_rate)) {
-    fprintf(out, "; %.1f %% of the labels are estimated wrong", 100 * decision->noise_rate);
-  }
-  fprintf(out, "\n%lld rows kept, %lld of them worth a look (action review)\n",
-          (long long)decision->kept_rows, (long long)count[DIVA_ACTION_REVIEW]);
+  print_noise(out, result->noise);
+  fprintf(out,
+          "%lld rows left out (to relabel %lld, to drop %lld, to review %lld); %lld kept, %lld of "
+          "them worth a look\n",
+          (long long)decision->dropped_rows, (long long)count[0][DIVA_ACTION_RELABEL],
+          (long long)count[0][DIVA_ACTION_DROP], (long long)count[0][DIVA_ACTION_REVIEW],
+          (long long)decision->kept_rows, (long long)count[1][DIVA_ACTION_REVIEW]);
 }
 
 static void print_validation(FILE *out, const struct cli_session *session) {
-  const struct diva_score *before = &session->before.validation;
+  const struct diva_score *before = &session->held_against.validation;
   if (!before->rows) {
     return;
   }
@@ -110,7 +145,7 @@ static void print_validation(FILE *out, const struct cli_session *session) {
 static void print_scores(FILE *out, const struct cli_session *session,
                          const struct cli_result *result) {
   fprintf(out, "leave-one-out ");
-  print_score(out, &session->before.loo, true);
+  print_score(out, &session->held_against.loo, true);
   int64_t dropped = result->decision ? result->decision->dropped_rows : 0;
   if (session->resolved && dropped) {
     fprintf(out, " -> ");
@@ -118,8 +153,8 @@ static void print_scores(FILE *out, const struct cli_session *session,
     fprintf(out, " without the %lld dropped row%s (", (long long)dropped, plural(dropped));
     print_score(out, &session->kept_before, false);
     fprintf(out, " on the kept rows before)");
-  } else if (!isnan(session->before.loo.error)) {
-    fprintf(out, ", loss %.4g", session->before.loo.loss);
+  } else if (!isnan(session->held_against.loo.error)) {
+    fprintf(out, ", loss %.4g", session->held_against.loo.loss);
   }
   fputc('\n', out);
   print_validation(out, session);
@@ -167,11 +202,16 @@ static void print_notes(FILE *out, const struct cli_session *session,
   }
 }
 
-/* A file of rows and its provenance. */
-static void print_file(FILE *out, const char *before, const char *name, int64_t rows) {
+/* A file of rows and its provenance; `columns` of an array, else 0. */
+static void print_file(FILE *out, const char *before, const char *name, int64_t rows,
+                       int64_t columns) {
   fprintf(out, "%s", before);
   cli_print_name(out, name);
-  fprintf(out, " (%lld row%s), ", (long long)rows, plural(rows));
+  if (columns) {
+    fprintf(out, " (%lld x %lld), ", (long long)rows, (long long)columns);
+  } else {
+    fprintf(out, " (%lld row%s), ", (long long)rows, plural(rows));
+  }
   cli_print_name(out, name);
   fprintf(out, "%s", CLI_PROVENANCE_SUFFIX);
 }
@@ -185,13 +225,19 @@ static void print_files(FILE *out, const struct cli_session *session,
     int64_t count = session->format == DIVA_FORMAT_NPY && result->decision
                         ? result->decision->kept_rows
                         : session->info.rows;
-    print_file(out, "wrote ", settings->output, count);
+    print_file(out, "wrote ", settings->output, count, 0);
     before = ", ";
   }
   if (settings->write_dataset && result->decision) {
-    print_file(out, before, settings->write_dataset, result->decision->kept_rows);
+    print_file(out, before, settings->write_dataset, result->decision->kept_rows, 0);
+    before = ", ";
   }
-  fprintf(out, "%s%.1f s\n", rows || settings->write_dataset ? "; " : "",
+  if (settings->write_probabilities) {
+    print_file(out, before, settings->write_probabilities, session->info.rows,
+               session->info.outputs);
+    before = ", ";
+  }
+  fprintf(out, "%s%.1f s\n", strcmp(before, ", ") == 0 ? "; " : "",
           cli_meter_seconds(&session->meter));
 }
 
@@ -199,10 +245,12 @@ void cli_summary_print(FILE *out, const struct cli_session *session,
                        const struct cli_result *result) {
   cli_summary_dataset(out, session->dataset);
   print_model(out, &session->before);
+  cli_groups_print(out, &session->groups, session->dataset, session->request->settings);
   if (result->decision) {
     print_decision(out, session, result);
   }
   print_scores(out, session, result);
+  cli_verify_print(out, session, result);
   if (!result->decision) {
     print_harmful(out, session);
   }

@@ -24,10 +24,16 @@ static enum diva_status report_text(const struct cli_session *session,
   report.dataset = session->dataset;
   report.validation = session->validation;
   report.before = &session->before;
+  report.held_against = &session->held_against;
+  report.noise = result->noise;
   report.after = session->resolved ? &session->after : NULL;
   report.kept_before = result->decision ? &session->kept_before : NULL;
   report.flagged = result->flagged;
   report.kept = result->decision ? result->decision->kept_rows : -1;
+  report.probabilities = session->request->settings->write_probabilities;
+  cli_groups_report(&session->groups, session->request->settings, &report);
+  report.verification = session->verified ? &session->verification : NULL;
+  report.unverified = *session->unverified ? session->unverified : NULL;
   return diva_report_json(&report, timings, out, error);
 }
 
@@ -105,6 +111,18 @@ static enum diva_status commit_dataset(struct cli_staged staged[2], struct diva_
   return status ? status : cli_staged_commit(&staged[1], error);
 }
 
+/* The probabilities and their provenance, complete but without their names. */
+static enum diva_status stage_probabilities(struct cli_session *session, const char *provenance,
+                                            struct diva_error *error) {
+  const struct diva_progress progress = cli_meter_progress(&session->meter);
+  const enum diva_status status =
+      session->probabilities
+          ? diva_probabilities_finish(session->probabilities, session->before.temperature,
+                                      provenance, &progress, error)
+          : DIVA_OK;
+  return status ? status : check_stop(error);
+}
+
 /* Rows that go to a pipe come last: its reader may end the program by going away. The JSON comes
  * before any file has its name, for a full standard output is a failure, which leaves nothing. */
 static enum diva_status write_all(struct cli_session *session, const struct cli_result *result,
@@ -117,6 +135,9 @@ static enum diva_status write_all(struct cli_session *session, const struct cli_
   if (settings->write_dataset) {
     status = stage_dataset(session, result, provenance, staged, error);
   }
+  if (!status) {
+    status = stage_probabilities(session, provenance, error);
+  }
   if (!status && json) {
     cli_meter_clear(&session->meter);
     status = cli_line_print(json, error);
@@ -126,6 +147,9 @@ static enum diva_status write_all(struct cli_session *session, const struct cli_
   }
   if (!status && settings->write_dataset) {
     status = commit_dataset(staged, error);
+  }
+  if (!status && session->probabilities) {
+    status = diva_probabilities_commit(session->probabilities, error);
   }
   if (!status && !to_file) {
     status = write_rows(session, result, order, NULL, error);
@@ -145,7 +169,7 @@ enum diva_status cli_session_write(struct cli_session *session, const struct cli
   char *json = NULL;
   int64_t *order = NULL;
   enum diva_status status = rank_rows(session, result, &order, error);
-  if (!status && (settings->output || settings->write_dataset)) {
+  if (!status && (settings->output || settings->write_dataset || settings->write_probabilities)) {
     status = report_text(session, result, false, &provenance, error);
   }
   if (!status && settings->json) {

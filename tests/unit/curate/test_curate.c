@@ -1,5 +1,4 @@
-/* Decisions on rows: order, label issues, pruning; against naive restatements of the contract. */
-#include "host/curate/margin_symmetry.h"
+/* Decisions on rows: order and pruning, against naive restatements of the contract. */
 #include "tests/support/reference.h"
 
 #include <criterion/criterion.h>
@@ -212,157 +211,8 @@ Test(curate, prune_refuses) {
   close_fixture(fixture);
 }
 
-static struct diva_decision *clean(const struct fixture *fixture, int64_t count,
-                                   struct diva_decision_columns *decided) {
-  struct diva_clean_options options;
-  struct diva_decision *decision = NULL;
-  struct diva_error error;
-  diva_clean_options_init(&options);
-  options.count = count;
-  const enum diva_status status =
-      diva_clean(fixture->dataset, fixture->analysis, &options, &decision, &error);
-  cr_assert(status == DIVA_OK, "%s", error.message);
-  diva_decision_columns(decision, decided);
-  expect_consistent(fixture, decided);
-  for (int64_t i = 0; i < ROWS; i++) {
-    const double p = decided->issue_probability[i];
-    const bool issue = decided->is_label_issue[i];
-    const bool trained = fixture->columns.weight[i] > 0.0;
-    const bool other = fixture->columns.suggested_label[i] != fixture->labels[i];
-    const enum diva_action action = (enum diva_action)decided->action[i];
-    cr_expect(fixture->labels[i] < 0 ? isnan(p) : p >= 0.0 && p <= 1.0);
-    cr_expect(!issue || trained, "a row that is not trained on is flagged");
-    cr_expect(decided->keep[i] == !issue, "flagged rows and only they are dropped");
-    cr_expect(count >= 0 || issue == (trained && p > 0.5), "row %lld: issue %d at %g", (long long)i,
-              issue, p);
-    cr_expect((action == DIVA_ACTION_RELABEL || action == DIVA_ACTION_DROP) == issue);
-    cr_expect((action == DIVA_ACTION_RELABEL) == (issue && p >= 0.9 && other));
-    cr_expect(issue || (action == DIVA_ACTION_REVIEW) == (p >= 0.25));
-  }
-  return decision;
-}
-
-/* Ten per cent of wrong labels on classes that can be told apart: most are found, few others. */
-Test(curate, clean_finds_planted_labels) {
-  struct fixture *fixture = open_fixture(10);
-  struct diva_decision_columns decided;
-  struct diva_decision *decision = clean(fixture, -1, &decided);
-  int64_t planted = 0;
-  int64_t flagged = 0;
-  int64_t found = 0;
-  for (int64_t i = 0; i < ROWS; i++) {
-    planted += fixture->wrong[i];
-    flagged += decided.is_label_issue[i];
-    found += decided.is_label_issue[i] && fixture->wrong[i];
-  }
-  cr_expect(found * 10 >= planted * 7, "%lld of %lld found", (long long)found, (long long)planted);
-  cr_expect(found * 10 >= flagged * 8, "%lld of %lld flagged are wrong", (long long)found,
-            (long long)flagged);
-  cr_expect(decided.noise_rate > 0.05 && decided.noise_rate < 0.15, "noise %g", decided.noise_rate);
-  diva_decision_destroy(decision);
-  close_fixture(fixture);
-}
-
-Test(curate, clean_leaves_right_labels_alone) {
-  struct fixture *fixture = open_fixture(0);
-  struct diva_decision_columns decided;
-  struct diva_decision *decision = clean(fixture, -1, &decided);
-  cr_expect(decided.dropped_rows <= ROWS / 100, "%lld right labels are flagged",
-            (long long)decided.dropped_rows);
-  cr_expect(decided.noise_rate < 0.02, "noise %g", decided.noise_rate);
-  diva_decision_destroy(decision);
-  close_fixture(fixture);
-}
-
-/* A count flags exactly so many, the worst by quality. */
-Test(curate, clean_by_count) {
-  static const int64_t counts[] = {0, 1, 60, ROWS - 3};
-  struct fixture *fixture = open_fixture(10);
-  for (int c = 0; c < 4; c++) {
-    struct diva_decision_columns decided;
-    struct diva_decision *decision = clean(fixture, counts[c], &decided);
-    double best_flagged = -1.0;
-    double worst_kept = 2.0;
-    for (int64_t i = 0; i < ROWS; i++) {
-      if (fixture->columns.weight[i] > 0.0) {
-        const double quality = fixture->columns.label_quality[i];
-        best_flagged = decided.is_label_issue[i] ? fmax(best_flagged, quality) : best_flagged;
-        worst_kept = decided.is_label_issue[i] ? worst_kept : fmin(worst_kept, quality);
-      }
-    }
-    cr_expect(decided.dropped_rows == counts[c] && best_flagged <= worst_kept);
-    diva_decision_destroy(decision);
-  }
-  struct diva_clean_options options;
-  struct diva_decision *decision = NULL;
-  diva_clean_options_init(&options);
-  options.count = ROWS - 2;
-  cr_expect(diva_clean(fixture->dataset, fixture->analysis, &options, &decision, NULL) ==
-            DIVA_ERROR_USAGE);
-  cr_expect(!decision);
-  close_fixture(fixture);
-}
-
-/* The best non-decreasing fit by the minimax formula: max over starts of min over ends of means. */
-static double isotonic_by_definition(const double *sign, int64_t count, int64_t at) {
-  double largest = -1.0;
-  for (int64_t a = 0; a <= at; a++) {
-    double least = 2.0;
-    double sum = 0.0;
-    for (int64_t b = a; b < count; b++) {
-      sum += sign[b];
-      least = b >= at ? fmin(least, sum / (double)(b - a + 1)) : least;
-    }
-    largest = fmax(largest, least);
-  }
-  return largest;
-}
-
-/* Probabilities restated from the header: the noise rate, the fit, and Bayes' rule. */
-Test(curate, margin_symmetry_by_definition) {
-  enum { COUNT = 90 };
-  struct reference_random random = {4242};
-  for (int round = 0; round < 30; round++) {
-    double margin[COUNT];
-    double probability[COUNT];
-    double sign[COUNT];
-    double key[COUNT];
-    int64_t order[COUNT];
-    double noise = 0.0;
-    const double rate = 0.02 * round;
-    for (int64_t i = 0; i < COUNT; i++) {
-      margin[i] = reference_normal(&random) - 1.0;
-      margin[i] *= fabs(reference_uniform(&random)) < rate ? -1.0 : 1.0;
-      margin[i] = i % 30 == 7 ? (double)NAN : margin[i];
-      key[i] = fabs(margin[i]);
-    }
-    cr_assert(diva_order_rows(key, COUNT, true, order, NULL) == DIVA_OK);
-    cr_assert(diva_margin_symmetry(margin, COUNT, probability, &noise, NULL) == DIVA_OK);
-    const int64_t known = COUNT - 3;
-    double e = 0.49;
-    double positive = 0.0;
-    for (int64_t i = 0; i < known; i++) {
-      sign[i] = margin[order[i]] > 0.0 ? 1.0 : 0.0;
-      positive += sign[i];
-      e = i + 1 >= 20 ? fmin(e, positive / (double)(i + 1)) : e;
-    }
-    cr_expect(fabs(noise - e) < 1e-15, "noise %g, not %g", noise, e);
-    for (int64_t i = 0; i < known; i++) {
-      const double rho = fmin(fmax(isotonic_by_definition(sign, known, i), e), 0.5);
-      const double mine = sign[i] > 0.0 ? rho : 1.0 - rho;
-      const double right = ((1.0 - e) * (1.0 - mine) - e * mine) / (1.0 - 2.0 * e);
-      const double want = e > 0.0 ? fmin(fmax(e * right / mine, 0.0), 1.0) : 0.0;
-      cr_expect(fabs(probability[order[i]] - want) < 1e-12, "round %d: %g, not %g", round,
-                probability[order[i]], want);
-    }
-    for (int64_t i = known; i < COUNT; i++) {
-      cr_expect(isnan(probability[order[i]]));
-    }
-  }
-}
-
-/* Targets have no labels to be wrong, and rows to be dropped all the same. */
-Test(curate, datasets_of_targets) {
+/* Targets have no labels, and rows to be dropped all the same. */
+Test(curate, prune_targets) {
   enum { COUNT = 30 };
   double features[COUNT * 2];
   double targets[COUNT];
@@ -372,9 +222,9 @@ Test(curate, datasets_of_targets) {
   struct diva_analysis *analysis = NULL;
   struct diva_decision *decision = NULL;
   struct diva_analysis_options options;
-  struct diva_clean_options clean_options;
   struct diva_prune_options prune_options;
   struct diva_decision_columns decided;
+  struct diva_noise_summary noise;
   for (int i = 0; i < COUNT; i++) {
     features[2 * i] = reference_normal(&random);
     features[2 * i + 1] = reference_normal(&random);
@@ -391,15 +241,14 @@ Test(curate, datasets_of_targets) {
   options.threads = 1;
   cr_assert(diva_dataset_from_arrays(&arrays, &dataset, NULL) == DIVA_OK);
   cr_assert(diva_analysis_run(dataset, NULL, &options, &analysis, NULL) == DIVA_OK);
-  diva_clean_options_init(&clean_options);
   diva_prune_options_init(&prune_options);
   prune_options.count = 4;
-  cr_expect(diva_clean(dataset, analysis, &clean_options, &decision, NULL) == DIVA_ERROR_USAGE);
-  cr_expect(!decision);
   cr_assert(diva_prune(dataset, analysis, &prune_options, &decision, NULL) == DIVA_OK);
   diva_decision_columns(decision, &decided);
   cr_expect(decided.dropped_rows == 4 && decided.kept_rows == COUNT - 4);
   cr_expect(decided.classes_emptied == 0);
+  diva_decision_noise(decision, &noise);
+  cr_expect(isnan(noise.rate) && noise.flagged == 0 && !noise.transition);
   diva_decision_destroy(decision);
   diva_analysis_destroy(analysis);
   diva_dataset_close(dataset);

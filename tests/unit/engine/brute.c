@@ -203,13 +203,20 @@ static void eliminate(number *a, int64_t p, number *b, int64_t k) {
   }
 }
 
-/* W of the model without row `left_out` (-1: with all) into `solution`. */
+static bool leaves_together(const struct brute_problem *problem, int64_t a, int64_t b) {
+  return a == b ||
+         (problem->groups && problem->groups[a] >= 0 && problem->groups[a] == problem->groups[b]);
+}
+
+/* W of the model without row `left_out` and its group (-1: with all) into `solution`. */
 static void refit(const struct brute *self, int64_t left_out) {
   const int64_t p = self->width;
   memcpy(self->system, self->matrix, (size_t)(p * p) * sizeof *self->matrix);
   memcpy(self->solution, self->right, (size_t)(p * self->problem->outputs) * sizeof *self->right);
-  if (left_out >= 0) {
-    add_row(self, left_out, -1.0L, self->system, self->solution);
+  for (int64_t i = 0; left_out >= 0 && i < self->problem->train.rows; i++) {
+    if (leaves_together(self->problem, i, left_out)) {
+      add_row(self, i, -1.0L, self->system, self->solution);
+    }
   }
   eliminate(self->system, p, self->solution, self->problem->outputs);
 }
@@ -413,7 +420,7 @@ void brute_solve(const struct brute_problem *problem, int64_t derivatives,
   for (int64_t i = 0; i < problem->train.rows; i++) {
     const bool trained = weight_of(problem, i) > 0.0;
     answer->leverage[i] = leverage_of(&self, i);
-    refit(&self, trained ? i : -1);
+    refit(&self, i);
     predict(&self, &problem->train, self.basis, i);
     describe_row(&self, i, answer);
     answer->loo_mean += trained ? answer->loo_loss[i] / (double)self.training_rows : 0.0;

@@ -22,6 +22,7 @@ struct brute_problem {
   int64_t columns, outputs;
   struct brute_rows train, validation; /**< validation.rows 0: none */
   double *weights;                     /**< train.rows, or NULL. Owned */
+  const int32_t *groups; /**< train.rows: rows left out together, -1 alone; or NULL. Borrowed */
   enum diva_scale scale;
   enum diva_loss loss;
   bool intercept;

@@ -114,6 +114,7 @@ struct diva_analysis_options problem_options(const struct brute_problem *problem
   options.loss = problem->loss;
   options.scale = problem->scale;
   options.intercept = problem->intercept;
+  options.groups = problem->groups;
   options.threads = 1;
   return options;
 }

@@ -1,0 +1,48 @@
+/**
+ * @file subset.h
+ * Some rows of a dataset as a dataset in memory: what can be tried out many times without reading
+ * the file again. Internal.
+ */
+#ifndef DIVA_SUBSET_H
+#define DIVA_SUBSET_H
+
+#include <diva/dataset.h>
+
+/** Rows in memory, features as stored; everything owned. */
+struct diva_subset {
+  struct diva_dataset *dataset;
+  int64_t rows;
+  int64_t *index; /**< row of the whole dataset, ascending */
+  int32_t *labels;
+  double *weights; /**< as given to diva_subset_draw() */
+  void *features;
+  double *base_outputs; /**< NULL where there are none */
+};
+
+/**
+ * Draws at most `most` of the rows that have a class label and a positive weight, every such subset
+ * equally likely, seeded; all of them where they are fewer.
+ * @param weights  rows of the whole dataset; NULL: all are 1
+ * @return DIVA_ERROR_USAGE for a dataset of targets; the errors of reading
+ * Cost: one pass over the features.
+ */
+enum diva_status diva_subset_draw(struct diva_dataset *dataset, const double *weights, int64_t most,
+                                  uint64_t seed, const struct diva_progress *progress,
+                                  struct diva_subset *out, struct diva_error *error);
+
+/** Opens the same rows with other labels (subset->rows, copied); the subset must outlive it. */
+enum diva_status diva_subset_relabel(const struct diva_subset *subset, const int32_t *labels,
+                                     struct diva_dataset **out, struct diva_error *error);
+
+/**
+ * Values of the subset's rows from those of the whole dataset, group codes say.
+ * @param values  of the whole dataset; NULL: *out is NULL, too
+ * @param out     subset->rows, owned by the caller: free()
+ */
+enum diva_status diva_subset_codes(const struct diva_subset *subset, const int32_t *values,
+                                   int32_t **out, struct diva_error *error);
+
+/** Frees; a zeroed subset is fine. */
+void diva_subset_free(struct diva_subset *subset);
+
+#endif
