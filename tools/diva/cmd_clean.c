@@ -63,7 +63,12 @@ static enum diva_status decide(struct cli_session *session, struct diva_decision
   status = diva_clean(session->dataset, session->validation, &options, &clean, &session->analysis,
                       decision, error);
   status = cli_session_end(session, status, error);
-  return status ? status : cli_session_refer(session, error);
+  if (status) {
+    return status;
+  }
+  /* Chosen on the sample, and given to the last analysis. */
+  session->before.lambda_chosen = settings->analysis.lambda == 0;
+  return cli_session_refer(session, error);
 }
 
 static enum diva_status write_decision(struct cli_session *session,
