@@ -21,8 +21,8 @@ struct diva_refit_choice {
  * by the plain scores and by each refit, up to five times over until there were a thousand; or,
  * where a refit is asked for, by that alone. A refit is taken where 1 - AUROC is lower than that of
  * the simpler ones by more than a hundredth of it (both together: by more than a twentieth, for
- * planted labels flatter them). The AUROC foretold which refit helps on the five sets where that was
- * looked at; the average precision of planted labels, hung on a few rows at the top, did not.
+ * planted labels flatter them). The AUROC foretold which refit helps on the five sets where that
+ * was looked at; the average precision of planted labels, hung on a few rows at the top, did not.
  * With fewer than 20 planted labels nothing is tried: none.
  * @param options  of the analyses of the pilot; lambda given
  * @param plain    the detection on the pilot's given labels
