@@ -1,10 +1,12 @@
 /* Finding wrong labels: the model, the refit, the last look, and what to do about each row. */
 #include "decision.h"
 #include "host/engine/model_choice.h"
+#include "opinions.h"
 #include "refit_choice.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* From the first on, the suggestion is worth taking as it is; above the second a flagged row is
  * likelier wrong than right; from the third on a kept row deserves a look. */
@@ -40,6 +42,9 @@ struct cleaning {
   struct diva_refit_choice choice;
   double *weights; /* of the last look; NULL: as given */
   struct diva_detection last;
+  bool model_is_open; /* the caller left both scale and kernel to be chosen */
+  struct diva_opinion opinions[DIVA_OPINIONS];
+  int opinion_count;
 };
 
 static bool belongs(const struct cleaning *run, int64_t i) {
@@ -150,8 +155,7 @@ static enum diva_status settle_model(struct cleaning *run, struct diva_error *er
   }
   run->options.lambda = pilot.lambda;
   if (status == DIVA_OK) {
-    status = diva_detection_run(run->pilot.dataset, NULL, &pilot, run->pilot.weights, &run->plain,
-                                error);
+    status = diva_detection_run(run->pilot.dataset, &pilot, run->pilot.weights, &run->plain, error);
   }
   if (status == DIVA_OK) {
     status =
@@ -171,7 +175,7 @@ static enum diva_status settle_weights(struct cleaning *run, struct diva_error *
   enum diva_status status =
       diva_allocate(run->info.rows, sizeof *run->weights, "weights", (void **)&run->weights, error);
   if (status == DIVA_OK) {
-    status = diva_detection_run(run->train, NULL, &narrow, run->given, &plain, error);
+    status = diva_detection_run(run->train, &narrow, run->given, &plain, error);
   }
   if (status == DIVA_OK) {
     status = diva_refit_weights(run->choice.refit, run->train, &narrow, run->given, &plain,
@@ -181,10 +185,31 @@ static enum diva_status settle_weights(struct cleaning *run, struct diva_error *
   return status;
 }
 
+/* Others are asked as well, unless the caller says which model is to judge. */
+static enum diva_status gather_opinions(struct cleaning *run, struct diva_error *error) {
+  struct diva_dataset_info info;
+  const struct diva_opinions_request request = {.dataset = run->train,
+                                                .given = run->given,
+                                                .options = &run->options,
+                                                .pilot = &run->pilot,
+                                                .noise_rate = run->plain.noise.rate};
+  diva_dataset_describe(run->train, &info);
+  if (!run->model_is_open || info.has_base_outputs) {
+    return DIVA_OK;
+  }
+  return diva_opinions_pool(&request, &run->last.scores, run->opinions, &run->opinion_count, error);
+}
+
 static enum diva_status look(struct cleaning *run, struct diva_error *error) {
   run->options.weights = run->weights ? run->weights : run->given;
-  const enum diva_status status =
-      diva_detection_run(run->train, run->validation, &run->options, run->given, &run->last, error);
+  enum diva_status status =
+      diva_detection_score(run->train, run->validation, &run->options, &run->last, error);
+  if (status == DIVA_OK) {
+    status = gather_opinions(run, error);
+  }
+  if (status == DIVA_OK) {
+    status = diva_detection_judge(run->train, run->given, &run->last, error);
+  }
   /* Reweighted rows fit their labels more closely and hide some of the noise. */
   return status == DIVA_OK ? diva_detection_recalibrate(run->train, run->given,
                                                         run->plain.noise.rate, &run->last, error)
@@ -377,6 +402,8 @@ static enum diva_status decide(const struct cleaning *run, struct diva_decision 
   noise->planted_precision = run->choice.verdict.average_precision;
   noise->planted_auroc = run->choice.verdict.auroc;
   noise->classes = run->info.outputs;
+  noise->opinion_count = run->opinion_count;
+  memcpy(noise->opinions, run->opinions, sizeof noise->opinions);
   status = flag(run, class_rows, decision, error);
   free(class_rows);
   for (int64_t i = 0; i < run->info.rows && status == DIVA_OK; i++) {
@@ -412,7 +439,9 @@ enum diva_status diva_clean(struct diva_dataset *train, struct diva_dataset *val
                          .validation = validation,
                          .given = options->weights ? options->weights : diva_dataset_weights(train),
                          .clean = clean,
-                         .options = *options};
+                         .options = *options,
+                         .model_is_open = options->scale == DIVA_SCALE_AUTO &&
+                                          options->kernel == DIVA_KERNEL_AUTO};
   *analysis = NULL;
   *decision = NULL;
   diva_dataset_describe(train, &run.info);

@@ -52,8 +52,8 @@ static struct diva_labelled_scores describe(const struct diva_dataset *dataset, 
                                        .seed = summary.seed};
 }
 
-static enum diva_status judge(const struct diva_dataset *dataset, const double *given,
-                              struct diva_detection *detection, struct diva_error *error) {
+enum diva_status diva_detection_judge(const struct diva_dataset *dataset, const double *given,
+                                      struct diva_detection *detection, struct diva_error *error) {
   const struct diva_labelled_scores rows = describe(dataset, given, detection);
   const enum diva_status status = diva_label_noise_fit(&rows, &detection->noise, error);
   return status == DIVA_OK
@@ -69,10 +69,9 @@ enum diva_status diva_detection_recalibrate(const struct diva_dataset *dataset, 
   return diva_issue_probability(&rows, &detection->noise, &detection->columns, error);
 }
 
-enum diva_status diva_detection_run(struct diva_dataset *dataset, struct diva_dataset *validation,
-                                    const struct diva_analysis_options *options,
-                                    const double *given, struct diva_detection *out,
-                                    struct diva_error *error) {
+enum diva_status diva_detection_score(struct diva_dataset *dataset, struct diva_dataset *validation,
+                                      const struct diva_analysis_options *options,
+                                      struct diva_detection *out, struct diva_error *error) {
   struct diva_dataset_info info;
   struct diva_analysis_options mine = *options;
   struct fork fork = {
@@ -88,8 +87,19 @@ enum diva_status diva_detection_run(struct diva_dataset *dataset, struct diva_da
     mine.scores_context = &fork;
     status = diva_analysis_run(dataset, validation, &mine, &out->analysis, error);
   }
+  if (status != DIVA_OK) {
+    diva_detection_free(out);
+  }
+  return status;
+}
+
+enum diva_status diva_detection_run(struct diva_dataset *dataset,
+                                    const struct diva_analysis_options *options,
+                                    const double *given, struct diva_detection *out,
+                                    struct diva_error *error) {
+  enum diva_status status = diva_detection_score(dataset, NULL, options, out, error);
   if (status == DIVA_OK) {
-    status = judge(dataset, given, out, error);
+    status = diva_detection_judge(dataset, given, out, error);
   }
   if (status != DIVA_OK) {
     diva_detection_free(out);

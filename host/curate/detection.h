@@ -17,13 +17,24 @@ struct diva_detection {
 };
 
 /**
- * Analyses the dataset and judges its labels.
+ * Analyses the dataset, for its columns and scores.
  * @param validation  NULL, or the set whose loss is differentiated
  * @param options  of the analysis; its scores go on to options->scores too, if there is one
+ */
+enum diva_status diva_detection_score(struct diva_dataset *dataset, struct diva_dataset *validation,
+                                      const struct diva_analysis_options *options,
+                                      struct diva_detection *out, struct diva_error *error);
+
+/**
+ * Judges the labels by the scores.
  * @param given    rows: rows of weight 0 here do not belong to the set; NULL: all do. Apart from
  *                 options->weights, which may leave out rows that do, to judge the rest by
  */
-enum diva_status diva_detection_run(struct diva_dataset *dataset, struct diva_dataset *validation,
+enum diva_status diva_detection_judge(const struct diva_dataset *dataset, const double *given,
+                                      struct diva_detection *detection, struct diva_error *error);
+
+/** The one and then the other. */
+enum diva_status diva_detection_run(struct diva_dataset *dataset,
                                     const struct diva_analysis_options *options,
                                     const double *given, struct diva_detection *out,
                                     struct diva_error *error);

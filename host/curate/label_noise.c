@@ -2,8 +2,7 @@
 #include "label_noise.h"
 
 #include "host/core/core.h"
-#include "host/core/random.h"
-#include "host/engine/engine.h"
+#include "sure_disagreement.h"
 
 #include <diva/curate.h>
 
@@ -12,25 +11,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Three numbers are fitted: of many classes, fewer rows are enough. */
-enum { SAMPLE_ROWS = 8192, FEWEST_SAMPLE_ROWS = 2048, SAMPLE_VALUES = 1000000, BLOCK_ROWS = 256 };
+enum { BLOCK_ROWS = 256 };
 
 /* Probably wrong, by the model: who Q is not learned from, and g is. */
 static const double SUSPECT = 0.5;
 /* Fewer suspects say nothing on what wrong labels look like; those that people make are confusable.
  */
 static const int64_t FEWEST_SUSPECTS = 10;
-static const double SURE_SHARE = 0.4;
 
 /* The rows fitted on, and scratch of the fit. */
 struct fit {
-  int64_t rows;
-  int64_t classes;
+  struct diva_score_sample sample;
   int threads;
-  double *scores; /* rows x classes */
-  int32_t *labels;
   double *wrong;           /* P(wrong) by row */
-  int32_t *predicted;      /* class of the largest score */
   const double *confusion; /* Q^T: classes x classes, row y holds Q_cy over c */
   double fixed_rate;       /* e where it is not fitted; NaN: it is */
 };
@@ -48,9 +41,9 @@ struct row_terms {
 
 static struct row_terms row_likelihood(const struct fit *fit, int64_t i, double t, double e,
                                        double g) {
-  const int64_t k = fit->classes;
-  const double *f = fit->scores + i * k;
-  const int32_t y = fit->labels[i];
+  const int64_t k = fit->sample.classes;
+  const double *f = fit->sample.scores + i * k;
+  const int32_t y = fit->sample.labels[i];
   const double *q = fit->confusion + y * k;
   double largest = f[0];
   for (int64_t c = 1; c < k; c++) {
@@ -91,11 +84,12 @@ static struct row_terms row_likelihood(const struct fit *fit, int64_t i, double 
 /* Mean over the rows; block sums are added in one order on any number of threads. */
 static double mean_likelihood(const struct fit *fit, double t, double e, double g,
                               double slope[3]) {
-  enum { BLOCKS = SAMPLE_ROWS / BLOCK_ROWS };
+  enum { BLOCKS = DIVA_SCORE_SAMPLE_ROWS / BLOCK_ROWS };
   double sums[BLOCKS][4] = {{0.0}};
 #pragma omp parallel for schedule(dynamic) num_threads(fit->threads)
   for (int64_t b = 0; b < BLOCKS; b++) {
-    const int64_t end = (b + 1) * BLOCK_ROWS < fit->rows ? (b + 1) * BLOCK_ROWS : fit->rows;
+    const int64_t end =
+        (b + 1) * BLOCK_ROWS < fit->sample.rows ? (b + 1) * BLOCK_ROWS : fit->sample.rows;
     for (int64_t i = b * BLOCK_ROWS; i < end; i++) {
       const struct row_terms terms = row_likelihood(fit, i, t, e, g);
       sums[b][0] += terms.value;
@@ -111,9 +105,9 @@ static double mean_likelihood(const struct fit *fit, double t, double e, double 
     }
   }
   for (int s = 0; s < 3; s++) {
-    slope[s] = total[s + 1] / (double)fit->rows;
+    slope[s] = total[s + 1] / (double)fit->sample.rows;
   }
-  return total[0] / (double)fit->rows;
+  return total[0] / (double)fit->sample.rows;
 }
 
 /* x: log t, logit g and, where it is fitted, logit e. */
@@ -156,59 +150,10 @@ static enum diva_status maximise(struct fit *fit, struct diva_label_noise *noise
     noise->rate = count == 3 ? logistic(x[2]) : fit->fixed_rate;
   }
   lbfgs_free(x);
-  for (int64_t i = 0; i < fit->rows; i++) {
+  for (int64_t i = 0; i < fit->sample.rows; i++) {
     fit->wrong[i] = row_likelihood(fit, i, noise->sharpness, noise->rate, noise->confusable).wrong;
   }
   return DIVA_OK;
-}
-
-/* Seeded rows that have a label, all of them where they are few: selection sampling, in order. */
-static enum diva_status take_rows(const struct diva_labelled_scores *rows, struct fit *fit,
-                                  struct diva_error *error) {
-  const struct diva_score_table *table = rows->table;
-  int64_t left = 0;
-  for (int64_t i = 0; i < table->rows; i++) {
-    left += rows->labels[i] >= 0 && (!rows->weight || rows->weight[i] > 0.0);
-  }
-  int64_t wanted = SAMPLE_VALUES / table->classes;
-  wanted = wanted < SAMPLE_ROWS ? wanted : SAMPLE_ROWS;
-  wanted = wanted > FEWEST_SAMPLE_ROWS ? wanted : FEWEST_SAMPLE_ROWS;
-  wanted = left < wanted ? left : wanted;
-  fit->classes = table->classes;
-  fit->threads = rows->threads;
-  enum diva_status status = diva_allocate(wanted * table->classes, sizeof *fit->scores,
-                                          "sampled scores", (void **)&fit->scores, error);
-  if (status == DIVA_OK) {
-    status =
-        diva_allocate(wanted, sizeof *fit->labels, "sampled labels", (void **)&fit->labels, error);
-  }
-  if (status == DIVA_OK) {
-    status = diva_allocate(wanted, sizeof *fit->wrong, "sampled rows", (void **)&fit->wrong, error);
-  }
-  if (status == DIVA_OK) {
-    status = diva_allocate(wanted, sizeof *fit->predicted, "sampled rows", (void **)&fit->predicted,
-                           error);
-  }
-  struct diva_random random = {.state = rows->seed};
-  for (int64_t i = 0; i < table->rows && wanted > 0 && status == DIVA_OK; i++) {
-    if (rows->labels[i] < 0 || (rows->weight && rows->weight[i] <= 0.0)) {
-      continue;
-    }
-    if (diva_random_below(&random, left--) >= wanted) {
-      continue;
-    }
-    wanted--;
-    const float *from = table->scores + i * table->classes;
-    double *to = fit->scores + fit->rows * table->classes;
-    int32_t best = 0;
-    for (int64_t c = 0; c < table->classes; c++) {
-      to[c] = (double)from[c];
-      best = to[c] > to[best] ? (int32_t)c : best;
-    }
-    fit->predicted[fit->rows] = best;
-    fit->labels[fit->rows++] = rows->labels[i];
-  }
-  return status;
 }
 
 /* p = softmax(t f). */
@@ -230,14 +175,14 @@ static void softmax(const double *f, int64_t k, double t, double *p) {
 /* Q from the mean softmax(t F) of each class, without the rows that are probably wrong. */
 static enum diva_status learn_confusion(const struct fit *fit, double t, double *confusion,
                                         struct diva_error *error) {
-  const int64_t k = fit->classes;
+  const int64_t k = fit->sample.classes;
   double *p = NULL;
   const enum diva_status status = diva_allocate(k, sizeof *p, "a row", (void **)&p, error);
   memset(confusion, 0, (size_t)(k * k) * sizeof *confusion);
-  for (int64_t i = 0; i < fit->rows && status == DIVA_OK; i++) {
+  for (int64_t i = 0; i < fit->sample.rows && status == DIVA_OK; i++) {
     if (fit->wrong[i] < SUSPECT) {
-      softmax(fit->scores + i * k, k, t, p);
-      double *row = confusion + fit->labels[i] * k;
+      softmax(fit->sample.scores + i * k, k, t, p);
+      double *row = confusion + fit->sample.labels[i] * k;
       for (int64_t c = 0; c < k; c++) {
         row[c] += p[c];
       }
@@ -269,15 +214,15 @@ static void transpose(const double *from, int64_t k, double *to) {
 /* g by expectation maximisation over the pairs (predicted, given) of the suspects. */
 static double confusable_share(const struct fit *fit, const double *confusion) {
   enum { ITERATIONS = 200 };
-  const int64_t k = fit->classes;
+  const int64_t k = fit->sample.classes;
   const double any = 1.0 / (double)(k - 1);
   double g = 0.5;
   for (int iteration = 0; iteration < ITERATIONS; iteration++) {
     double sum = 0.0;
     int64_t suspects = 0;
-    for (int64_t i = 0; i < fit->rows; i++) {
-      if (fit->wrong[i] > SUSPECT && fit->predicted[i] != fit->labels[i]) {
-        const double alike = g * confusion[fit->predicted[i] * k + fit->labels[i]];
+    for (int64_t i = 0; i < fit->sample.rows; i++) {
+      if (fit->wrong[i] > SUSPECT && fit->sample.predicted[i] != fit->sample.labels[i]) {
+        const double alike = g * confusion[fit->sample.predicted[i] * k + fit->sample.labels[i]];
         sum += alike / (alike + (1.0 - g) * any);
         suspects++;
       }
@@ -290,50 +235,6 @@ static double confusable_share(const struct fit *fit, const double *confusion) {
   return g;
 }
 
-/* How surely a row is predicted, and whether its label differs. */
-struct prediction {
-  double gap;
-  int differs;
-};
-
-static int by_gap(const void *a, const void *b) {
-  const struct prediction *x = a;
-  const struct prediction *y = b;
-  return x->gap > y->gap ? -1 : (x->gap < y->gap ? 1 : x->differs - y->differs);
-}
-
-/* The share of labels that differ from the prediction among the rows predicted most surely. */
-static enum diva_status sure_disagreement(const struct fit *fit, double *rate,
-                                          struct diva_error *error) {
-  const int64_t k = fit->classes;
-  struct prediction *rows = NULL;
-  const enum diva_status status =
-      diva_allocate(fit->rows, sizeof *rows, "predictions", (void **)&rows, error);
-  *rate = 0.0;
-  if (status != DIVA_OK || fit->rows == 0) {
-    free(rows);
-    return status;
-  }
-  for (int64_t i = 0; i < fit->rows; i++) {
-    const double *f = fit->scores + i * k;
-    const int32_t best = fit->predicted[i];
-    double second = -INFINITY;
-    for (int64_t c = 0; c < k; c++) {
-      second = c != best ? fmax(second, f[c]) : second;
-    }
-    rows[i] = (struct prediction){.gap = f[best] - second, .differs = best != fit->labels[i]};
-  }
-  qsort(rows, (size_t)fit->rows, sizeof *rows, by_gap);
-  const int64_t sure = (int64_t)ceil(SURE_SHARE * (double)fit->rows);
-  int64_t differ = 0;
-  for (int64_t i = 0; i < sure; i++) {
-    differ += rows[i].differs;
-  }
-  free(rows);
-  *rate = (double)differ / (double)sure;
-  return DIVA_OK;
-}
-
 static const double SMALLEST_RATE = 1e-6;
 /* Past this share of what labels drawn at random would get wrong, the scores cannot tell which
  * class is which any more. */
@@ -341,16 +242,11 @@ static const double LARGEST_SHARE = 0.9;
 
 static enum diva_status fit_model(struct fit *fit, struct diva_label_noise *noise, double *scratch,
                                   struct diva_error *error) {
-  const struct diva_temperature_problem problem = {.scores = fit->scores,
-                                                   .labels = fit->labels,
-                                                   .rows = fit->rows,
-                                                   .outputs = fit->classes,
-                                                   .threads = fit->threads};
-  noise->temperature = diva_temperature_fit(&problem);
+  noise->temperature = diva_score_sample_temperature(&fit->sample, fit->threads);
   noise->sharpness = 1.5 * noise->temperature;
   noise->rate = 0.1;
   enum diva_status status = learn_confusion(fit, 2.0 * noise->temperature, noise->confusion, error);
-  transpose(noise->confusion, fit->classes, scratch);
+  transpose(noise->confusion, fit->sample.classes, scratch);
   fit->confusion = scratch;
   fit->fixed_rate = NAN;
   double sure = 0.0;
@@ -361,14 +257,14 @@ static enum diva_status fit_model(struct fit *fit, struct diva_label_noise *nois
     status = learn_confusion(fit, noise->sharpness, noise->confusion, error);
   }
   if (status == DIVA_OK) {
-    status = sure_disagreement(fit, &sure, error);
+    status = diva_sure_disagreement(&fit->sample, &sure, error);
   }
   if (status != DIVA_OK) {
     return status;
   }
-  const double largest = LARGEST_SHARE * (1.0 - 1.0 / (double)fit->classes);
+  const double largest = LARGEST_SHARE * (1.0 - 1.0 / (double)fit->sample.classes);
   const double confusable = confusable_share(fit, noise->confusion);
-  transpose(noise->confusion, fit->classes, scratch);
+  transpose(noise->confusion, fit->sample.classes, scratch);
   fit->fixed_rate = fmin(fmax(fmax(noise->rate, sure), SMALLEST_RATE), largest);
   status = maximise(fit, noise, error);
   noise->confusable = confusable;
@@ -378,10 +274,14 @@ static enum diva_status fit_model(struct fit *fit, struct diva_label_noise *nois
 enum diva_status diva_label_noise_fit(const struct diva_labelled_scores *rows,
                                       struct diva_label_noise *out, struct diva_error *error) {
   const int64_t k = rows->table->classes;
-  struct fit fit = {0};
+  struct fit fit = {.threads = rows->threads};
   double *scratch = NULL;
   *out = (struct diva_label_noise){.classes = k};
-  enum diva_status status = take_rows(rows, &fit, error);
+  enum diva_status status = diva_score_sample_take(rows, &fit.sample, error);
+  if (status == DIVA_OK) {
+    status = diva_allocate(fit.sample.rows, sizeof *fit.wrong, "sampled rows", (void **)&fit.wrong,
+                           error);
+  }
   if (status == DIVA_OK) {
     status = diva_allocate(k * k, sizeof *out->confusion, "class confusions",
                            (void **)&out->confusion, error);
@@ -393,10 +293,8 @@ enum diva_status diva_label_noise_fit(const struct diva_labelled_scores *rows,
     status = fit_model(&fit, out, scratch, error);
   }
   free(scratch);
-  free(fit.scores);
-  free(fit.labels);
+  diva_score_sample_free(&fit.sample);
   free(fit.wrong);
-  free(fit.predicted);
   if (status != DIVA_OK) {
     diva_label_noise_free(out);
   }

@@ -13,9 +13,9 @@
  *   prod_i (1 - e) p_y + e sum_c p_c N_cy
  *
  * which is maximised over t, e and g. A second estimate of e needs no such shape: the share of
- * labels that differ from the predicted class among the 40 % of rows that are predicted most
- * surely. Each of the two misses noise that the other sees (a temperature that does not fit; noise
- * that keeps to hard rows), so the larger is taken, and t and g fitted again at that e.
+ * labels that differ from the predicted class where that is sure (sure_disagreement.h). Each of the
+ * two misses noise that the other sees (a temperature that does not fit; noise that keeps to hard
+ * rows), so the larger is taken, and t and g fitted again at that e.
  *
  * Scores are leave-one-out: a row's own label plays no part in its p. Measured on real features
  * with planted noise of 10 to 43 % (see tests/bench), e is within 2 points of the truth.
@@ -23,16 +23,7 @@
 #ifndef DIVA_LABEL_NOISE_H
 #define DIVA_LABEL_NOISE_H
 
-#include "score_table.h"
-
-/** What is known of the rows; everything borrowed. */
-struct diva_labelled_scores {
-  const struct diva_score_table *table;
-  const int32_t *labels; /**< -1: passed over */
-  const double *weight;  /**< rows of weight 0 are passed over; NULL: all are 1 */
-  int threads;
-  uint64_t seed; /**< of the sample of rows that is fitted on, where there are many */
-};
+#include "score_sample.h"
 
 struct diva_label_noise {
   int64_t classes;

@@ -54,7 +54,7 @@ static enum diva_status find_candidates(const struct diva_sketch *sketch,
                                         const float *reach, struct diva_pair_list *out,
                                         struct diva_error *error) {
   const float margin = 1.6F;
-  const int64_t rows = sketch->info.rows;
+  const int64_t rows = sketch->device.info.rows;
   float *wide = NULL;
   enum diva_status status = diva_allocate(rows, sizeof *wide, "distances", (void **)&wide, error);
   for (int64_t i = 0; i < rows && status == DIVA_OK; i++) {
@@ -63,7 +63,7 @@ static enum diva_status find_candidates(const struct diva_sketch *sketch,
   const struct diva_forest forest = {.sketches = sketch->values,
                                      .reach = wide,
                                      .rows = rows,
-                                     .threads = sketch->engine.threads,
+                                     .threads = sketch->device.engine.threads,
                                      .seed = options->seed,
                                      .progress = &options->progress};
   if (status == DIVA_OK) {
@@ -111,7 +111,7 @@ static const float *row_values(const struct block *block, int64_t row, int64_t c
 
 static void join_block(const struct diva_sketch *sketch, const struct block *block,
                        const float *reach, int64_t *parents, double *largest) {
-  const int64_t columns = sketch->info.columns;
+  const int64_t columns = sketch->device.info.columns;
   for (int64_t i = 0; i < block->count; i++) {
     const struct diva_pair pair = block->pairs[i];
     const double apart = diva_sketch_distance(row_values(block, pair.first, columns),
@@ -128,7 +128,7 @@ static enum diva_status verify(struct diva_sketch *sketch, const struct diva_pai
                                const float *reach, int64_t *parents, double *largest,
                                struct diva_error *error) {
   const int64_t most_bytes = 256 << 20;
-  const int64_t columns = sketch->info.columns;
+  const int64_t columns = sketch->device.info.columns;
   const int64_t row_bytes = columns * (int64_t)sizeof(float);
   int64_t most = most_bytes / (2 * row_bytes);
   most = most > 1 ? most : 1;
@@ -260,7 +260,7 @@ static enum diva_status search(struct diva_sketch *sketch,
   struct diva_pair_list candidates = {0};
   float *reach = NULL;
   enum diva_status status =
-      diva_allocate(sketch->info.rows, sizeof *reach, "distances", (void **)&reach, error);
+      diva_allocate(sketch->device.info.rows, sizeof *reach, "distances", (void **)&reach, error);
   if (status == DIVA_OK) {
     status = diva_near_scale(sketch, options, reach, error);
   }

@@ -39,7 +39,7 @@ static int64_t sample_size(int64_t rows) {
 static enum diva_status draw_sample(const struct diva_sketch *sketch, uint64_t seed,
                                     struct sample *out, struct diva_error *error) {
   struct diva_random random = {seed};
-  int64_t left = sketch->info.rows;
+  int64_t left = sketch->device.info.rows;
   const int64_t wanted = sample_size(left);
   enum diva_status status =
       diva_allocate(wanted, sizeof *out->rows, "a sample", (void **)&out->rows, error);
@@ -48,7 +48,7 @@ static enum diva_status draw_sample(const struct diva_sketch *sketch, uint64_t s
                            (void **)&out->sketches, error);
   }
   int64_t drawn = 0;
-  for (int64_t i = 0; i < sketch->info.rows && status == DIVA_OK; i++) {
+  for (int64_t i = 0; i < sketch->device.info.rows && status == DIVA_OK; i++) {
     const float *values = sketch->values + i * SIZE;
     if (diva_random_below(&random, left--) >= wanted - drawn) {
       continue;
@@ -134,9 +134,9 @@ static enum diva_status measure(const struct diva_sketch *sketch,
     status = estimate_dimension(&sample, &dimension, error);
   }
   if (status == DIVA_OK) {
-    const double share = choose_share(sketch->info.rows, sample.count, dimension);
-#pragma omp parallel for schedule(dynamic, 64) num_threads(sketch->engine.threads)
-    for (int64_t i = 0; i < sketch->info.rows; i++) {
+    const double share = choose_share(sketch->device.info.rows, sample.count, dimension);
+#pragma omp parallel for schedule(dynamic, 64) num_threads(sketch->device.engine.threads)
+    for (int64_t i = 0; i < sketch->device.info.rows; i++) {
       double nearest[NEIGHBOUR];
       find_nearest(&sample, sketch->values + i * SIZE, i, nearest);
       const double typical = nearest[NEIGHBOUR - 1];
@@ -156,11 +156,11 @@ enum diva_status diva_near_scale(const struct diva_sketch *sketch,
     status = measure(sketch, options, reach, error);
   } else {
     const double square = 2.0 - 2.0 * options->threshold;
-    for (int64_t i = 0; i < sketch->info.rows; i++) {
+    for (int64_t i = 0; i < sketch->device.info.rows; i++) {
       reach[i] = (float)fmax(square, ROUNDING);
     }
   }
-  for (int64_t i = 0; i < sketch->info.rows && status == DIVA_OK; i++) {
+  for (int64_t i = 0; i < sketch->device.info.rows && status == DIVA_OK; i++) {
     reach[i] = is_zero(sketch->values + i * SIZE) ? 0.0F : reach[i];
   }
   return status;

@@ -52,7 +52,7 @@ static enum diva_status look(struct trial *trial, const struct diva_subset *pilo
   struct diva_detection detection = {0};
   options.weights = trial->weights;
   enum diva_status status =
-      diva_detection_run(trial->dataset, NULL, &options, pilot->weights, &detection, error);
+      diva_detection_run(trial->dataset, &options, pilot->weights, &detection, error);
   if (status == DIVA_OK) {
     status = judge(trial, &detection, finding, error);
   }
@@ -129,8 +129,8 @@ static enum diva_status play_round(struct trial *trial, const struct diva_subset
                                    enum diva_refit asked, struct tally *tally,
                                    struct diva_error *error) {
   struct diva_finding verdict;
-  enum diva_status status = diva_detection_run(trial->dataset, NULL, trial->options, pilot->weights,
-                                               &trial->plain, error);
+  enum diva_status status =
+      diva_detection_run(trial->dataset, trial->options, pilot->weights, &trial->plain, error);
   if (status == DIVA_OK) {
     status = judge(trial, &trial->plain, &verdict, error);
   }

@@ -5,7 +5,7 @@
 #ifndef DIVA_SKETCH_H
 #define DIVA_SKETCH_H
 
-#include "host/engine/engine.h"
+#include "device_rows.h"
 
 #include <diva/duplicates.h>
 
@@ -15,14 +15,9 @@ enum { DIVA_SKETCH_SIZE = 64 };
  * rows, with a relative standard deviation of sqrt(2 / 64); exact for 64 columns or fewer. */
 struct diva_sketch {
   struct diva_dataset *dataset;
-  struct diva_dataset_info info;
-  struct diva_analysis_options run; /**< what the device side is told */
-  struct diva_engine engine;
-  int64_t tile_rows;
+  struct diva_device_rows device;
   float *values; /**< rows x DIVA_SKETCH_SIZE (owned) */
-
-  struct diva_matrix raw, z, projection, projected;
-  struct diva_buffer *fault;
+  struct diva_matrix projection, projected;
 };
 
 /** Sketches every row. @return DIVA_ERROR_INPUT for NaN and infinity; DIVA_ERROR_RESOURCE */

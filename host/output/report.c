@@ -222,6 +222,20 @@ static json_t *list_confusions(const struct diva_noise_summary *noise,
   return list;
 }
 
+static json_t *list_opinions(const struct diva_noise_summary *noise) {
+  json_t *list = json_array();
+  for (int m = 0; m < noise->opinion_count; m++) {
+    const struct diva_opinion *opinion = &noise->opinions[m];
+    json_t *entry = json_object();
+    json_object_set_new(entry, "name", json_text(opinion->name));
+    json_object_set_new(entry, "error", json_number(opinion->error));
+    json_object_set_new(entry, "temperature", json_number(opinion->temperature));
+    json_object_set_new(entry, "weight", json_number(opinion->weight));
+    json_array_append_new(list, entry);
+  }
+  return list;
+}
+
 static void add_noise(json_t *record, const struct diva_report *report) {
   const struct diva_noise_summary *const noise = report->noise;
   if (!noise) {
@@ -237,6 +251,7 @@ static void add_noise(json_t *record, const struct diva_report *report) {
   json_object_set_new(record, "planted_average_precision", json_number(noise->planted_precision));
   json_object_set_new(record, "planted_auroc", json_number(noise->planted_auroc));
   json_object_set_new(record, "features_tell", json_boolean(noise->features_tell));
+  json_object_set_new(record, "opinions", list_opinions(noise));
 }
 
 /* Which rows were left out together. */

@@ -78,6 +78,16 @@ struct diva_decision_columns {
   int64_t classes_emptied; /**< classes that had training rows and keep none */
 };
 
+/** One of those whose word on the labels was pooled (host/curate/opinion_pool.h). */
+struct diva_opinion {
+  const char *name;   /**< "model", "nearest neighbours", ...; static */
+  double error;       /**< share of the labels it mistakes, left out */
+  double temperature; /**< t of its softmax(t F) */
+  double weight;      /**< in the pool; all add up to 1 */
+};
+
+enum { DIVA_OPINIONS = 3 }; /**< at most */
+
 /** What diva_clean() found out about the labels as a whole. */
 struct diva_noise_summary {
   int64_t rows;      /**< labelled, of positive weight: what all of this is about */
@@ -92,6 +102,8 @@ struct diva_noise_summary {
   double planted_precision;  /**< average precision on them; NaN without */
   double planted_auroc;      /**< area under the ROC curve on them; NaN without */
   bool features_tell;        /**< false: planted wrong labels are hardly found */
+  int opinion_count;         /**< 0: the model alone judged */
+  struct diva_opinion opinions[DIVA_OPINIONS];
   int64_t classes;
   const double *transition; /**< classes x classes, borrowed: P(given label = column | class = row),
                                  estimated; a class without rows keeps its labels */
@@ -104,8 +116,10 @@ struct diva_noise_summary {
  * open (diva_model_choose()), with the largest lambda that is as good as the best. A model of label
  * noise is fitted to the LOO scores (host/curate/label_noise.h); wrong labels like those it
  * expects are planted in the sample, and what finds them best - plain scores, scores without the
- * suspects, reweighted ones, or both - judges the whole set. Probabilities are calibrated to the
- * noise model (host/curate/issue_probability.h).
+ * suspects, reweighted ones, or both - judges the whole set. Where scale and kernel were left open,
+ * a smoother model and the nearest neighbours are asked too, and their scores pooled with the
+ * model's (host/curate/opinions.h). Probabilities are calibrated to
+ * the noise model (host/curate/issue_probability.h).
  *
  * Unless asked for a number, nothing is flagged where the features cannot tell (planted labels are
  * not found, or with too few rows to plant any the LOO error is near chance), and no class loses
@@ -121,7 +135,8 @@ struct diva_noise_summary {
  * @return DIVA_ERROR_USAGE for a dataset of targets (there is no label to be wrong), or options out
  *         of range; the errors of diva_analysis_run()
  * Cost: about twenty analyses of at most 10,240 rows with 1,024 Fourier features, one of the whole
- * set, and where the refit is reweight four of the whole set with the derivative. 4 n k bytes.
+ * set, where the refit is reweight four of the whole set with the derivative, and for the other
+ * opinions one of the whole set and 20,480 n d flops. 12 n k bytes.
  */
 DIVA_API enum diva_status diva_clean(struct diva_dataset *train, struct diva_dataset *validation,
                                      const struct diva_analysis_options *options,

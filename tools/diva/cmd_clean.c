@@ -193,7 +193,9 @@ const struct cli_command cli_command_clean = {
         "id of the first of its near-duplicates, itself included). Rows flagged as label "
         "issues are not kept, whatever their action: those to relabel, too. OUT.npy holds the "
         "indices of the kept rows. Scale, kernel and bandwidth are chosen by the leave-one-out "
-        "error unless given. The model is solved again without the dropped rows, for the error "
+        "error unless given; where both scale and kernel are left open, a smoother model and the "
+        "nearest neighbours are asked too, and the opinions pooled. The model is solved again "
+        "without the dropped rows, for the error "
         "before and after.",
     .defaults = set_defaults,
     .groups = groups,

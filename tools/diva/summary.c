@@ -77,6 +77,19 @@ static void print_score(FILE *out, const struct diva_score *score, bool name) {
   }
 }
 
+/* Whose word counts, and how much of it. */
+static void print_opinions(FILE *out, const struct diva_noise_summary *noise) {
+  if (noise->opinion_count == 0) {
+    return;
+  }
+  fprintf(out, "opinions pooled:");
+  for (int m = 0; m < noise->opinion_count; m++) {
+    fprintf(out, "%s %s %.0f %%", m ? "," : "", noise->opinions[m].name,
+            100 * noise->opinions[m].weight);
+  }
+  fputc('\n', out);
+}
+
 /* How many labels are wrong, what was flagged, and how far both can be trusted. */
 static void print_noise(FILE *out, const struct diva_noise_summary *noise) {
   if (noise->features_tell) {
@@ -94,6 +107,7 @@ static void print_noise(FILE *out, const struct diva_noise_summary *noise) {
   fputc('\n', out);
   if (!noise->planted) {
     fprintf(out, "judged by: all rows alike (too few rows to plant wrong labels among them)\n");
+    print_opinions(out, noise);
     return;
   }
   static const char *const judges[] = {
@@ -103,6 +117,7 @@ static void print_noise(FILE *out, const struct diva_noise_summary *noise) {
       [DIVA_REFIT_BOTH] = "rows reweighted to predict each other, without the surest suspects"};
   fprintf(out, "judged by: %s; of %lld wrong labels planted in a sample it tells AUROC %.3f\n",
           judges[noise->refit], (long long)noise->planted, noise->planted_auroc);
+  print_opinions(out, noise);
 }
 
 static void print_decision(FILE *out, const struct cli_session *session,

@@ -242,3 +242,29 @@ Test(label_noise, posterior_is_bayes_rule) {
     scored_rows_free(&rows);
   }
 }
+
+/* Labels of one class are wrong one way, and the scores are calibrated to them: no likelihood tells
+ * such noise from classes that overlap; the rows predicted as that class do. */
+Test(label_noise, noise_of_one_class) {
+  enum { CLASSES = 3, PER_CLASS = 400 };
+  const double share = 0.3;
+  float scores[CLASSES * PER_CLASS * CLASSES];
+  int32_t labels[CLASSES * PER_CLASS];
+  struct reference_random random = {11};
+  for (int64_t i = 0; i < (int64_t)CLASSES * PER_CLASS; i++) {
+    const int64_t class = i / PER_CLASS;
+    const bool wrong = class == 0 && 0.5 * (1.0 + reference_uniform(&random)) < share;
+    labels[i] = wrong ? 1 : (int32_t) class;
+    for (int64_t c = 0; c < CLASSES; c++) {
+      const double mean = class == 0 ? (c == 0 ? 1.0 - share : (c == 1 ? share : 0.0)) : c == class;
+      scores[i * CLASSES + c] = (float)(mean + 0.025 * reference_uniform(&random));
+    }
+  }
+  const struct diva_score_table table = {
+      .rows = (int64_t)CLASSES * PER_CLASS, .classes = CLASSES, .scores = scores};
+  const struct diva_labelled_scores rows = {
+      .table = &table, .labels = labels, .threads = 1, .seed = 1};
+  struct diva_label_noise noise = scored_rows_fit(&rows);
+  cr_expect(noise.rate > 0.07 && noise.rate < 0.15, "rate %g, not 0.1", noise.rate);
+  diva_label_noise_free(&noise);
+}

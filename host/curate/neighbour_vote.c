@@ -1,0 +1,272 @@
+/* Nearest neighbours among a reference sample, and their votes. */
+#include "neighbour_vote.h"
+
+#include "device_rows.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { NEIGHBOURS = 30, MOST_TILE_ROWS = 512 };
+/* What the class shares weigh beside the neighbours. */
+static const double PRIOR_VOTES = 2.0;
+
+/* A vote in progress; arrays owned. */
+struct vote {
+  const struct diva_vote_request *request;
+  struct diva_score_table *table;
+  struct diva_device_rows device;
+  struct diva_matrix reference; /* m x columns */
+  struct diva_matrix products;  /* tile_rows x m */
+  float *values;                /* the same on the host */
+  float *square;                /* m: |r|^2 */
+  double *alpha;                /* m: 0 does not vote */
+  double *share;                /* classes */
+};
+
+struct neighbour {
+  float distance; /* |r|^2 - 2 z . r: |z|^2 is the same for all of a row */
+  int64_t at;
+};
+
+/* Keeps the nearest in order; of equal ones the first. */
+static void insert(struct neighbour *nearest, int *count, struct neighbour found) {
+  int place = *count < NEIGHBOURS ? (*count)++ : NEIGHBOURS - 1;
+  while (place > 0 && nearest[place - 1].distance > found.distance) {
+    nearest[place] = nearest[place - 1];
+    place--;
+  }
+  nearest[place] = found;
+}
+
+static bool may_vote(const struct vote *vote, int64_t row, int64_t at) {
+  const int32_t *groups = vote->request->groups;
+  const int64_t voter = vote->request->reference->index[at];
+  const bool together = groups && groups[row] >= 0 && groups[row] == groups[voter];
+  return vote->alpha[at] > 0.0 && voter != row && !together;
+}
+
+static int find_nearest(const struct vote *vote, int64_t row, const float *products,
+                        struct neighbour nearest[NEIGHBOURS]) {
+  int count = 0;
+  for (int64_t at = 0; at < vote->reference.rows; at++) {
+    const float distance = vote->square[at] - 2.0F * products[at];
+    if ((count < NEIGHBOURS || distance < nearest[NEIGHBOURS - 1].distance) &&
+        may_vote(vote, row, at)) {
+      insert(nearest, &count, (struct neighbour){distance, at});
+    }
+  }
+  return count;
+}
+
+static void score_row(const struct vote *vote, int64_t row, const float *products) {
+  struct neighbour nearest[NEIGHBOURS];
+  const int64_t k = vote->table->classes;
+  float *out = vote->table->scores + row * k;
+  const int count = find_nearest(vote, row, products, nearest);
+  double sum = PRIOR_VOTES;
+  for (int64_t c = 0; c < k; c++) {
+    out[c] = (float)(PRIOR_VOTES * vote->share[c]);
+  }
+  for (int j = 0; j < count; j++) {
+    const double votes = vote->alpha[nearest[j].at] / sqrt((double)(j + 1));
+    out[vote->request->reference->labels[nearest[j].at]] += (float)votes;
+    sum += votes;
+  }
+  /* A class that no row of the sample has is next to ruled out, no more. */
+  const double least = 1e-6;
+  for (int64_t c = 0; c < k; c++) {
+    out[c] = (float)log(fmax((double)out[c] / sum, least));
+  }
+}
+
+static enum diva_status visit(void *context, const struct diva_prefetch_tile *tile,
+                              struct diva_error *error) {
+  struct vote *vote = context;
+  const struct diva_engine *engine = &vote->device.engine;
+  const int64_t m = vote->reference.rows;
+  struct diva_matrix z = vote->device.z;
+  struct diva_matrix products = vote->products;
+  z.rows = products.rows = tile->count;
+  enum diva_status status = engine->ops->multiply(engine->backend, false, false, true, z,
+                                                  vote->reference, products, error);
+  if (status == DIVA_OK) {
+    status = diva_device_rows_download(&vote->device, products, tile->count, vote->values, error);
+  }
+#pragma omp parallel for schedule(dynamic, 16) num_threads(engine->threads)
+  for (int64_t i = 0; i < tile->count; i++) {
+    if (status == DIVA_OK) {
+      score_row(vote, tile->first + i, vote->values + i * m);
+    }
+  }
+  return status;
+}
+
+/* Rows of the reference go to their places on the device, and their squares to the host. */
+static enum diva_status place(void *context, const struct diva_prefetch_tile *tile,
+                              struct diva_error *error) {
+  struct vote *vote = context;
+  const struct diva_engine *engine = &vote->device.engine;
+  const int64_t d = vote->device.info.columns;
+  const int64_t real = (int64_t)sizeof *vote->values;
+  enum diva_status status =
+      diva_device_rows_download(&vote->device, vote->device.z, tile->count, vote->values, error);
+  for (int64_t i = 0; i < tile->count && status == DIVA_OK; i++) {
+    const float *row = vote->values + i * d;
+    double square = 0.0;
+    for (int64_t j = 0; j < d; j++) {
+      square += (double)row[j] * (double)row[j];
+    }
+    vote->square[tile->first + i] = (float)square;
+    status = engine->ops->upload(engine->backend, vote->reference.buffer,
+                                 (tile->first + i) * vote->reference.stride * real, row, d * real,
+                                 error);
+  }
+  return status;
+}
+
+/* Sums of columns and of their squares; `context` is the matrix of both. */
+struct moments {
+  struct vote *vote;
+  struct diva_matrix sum;
+};
+
+static enum diva_status add_moments(void *context, const struct diva_prefetch_tile *tile,
+                                    struct diva_error *error) {
+  const struct moments *moments = context;
+  const struct diva_engine *engine = &moments->vote->device.engine;
+  struct diva_matrix z = moments->vote->device.z;
+  z.rows = tile->count;
+  return engine->ops->moments_accumulate(engine->backend, z, (struct diva_vector){0}, moments->sum,
+                                         error);
+}
+
+/* From sums to what comes off a column and what it is multiplied by, in place. */
+static void find_scales(double *sums, int64_t columns, int64_t rows) {
+  for (int64_t j = 0; j < columns; j++) {
+    const double mean = sums[j] / (double)rows;
+    const double variance = sums[columns + j] / (double)rows - mean * mean;
+    const bool spread = variance > 1e-12 * mean * mean;
+    sums[j] = mean;
+    sums[columns + j] = spread ? 1.0 / sqrt(variance) : 0.0;
+  }
+}
+
+static enum diva_status standardize(struct vote *vote, struct diva_error *error) {
+  struct diva_engine *engine = &vote->device.engine;
+  const int64_t d = vote->device.info.columns;
+  struct diva_preparation *preparation = &vote->device.preparation;
+  struct moments moments = {.vote = vote};
+  double *sums = NULL;
+  enum diva_status status =
+      diva_allocate(2 * d, sizeof *sums, "column scales", (void **)&sums, error);
+  if (status == DIVA_OK) {
+    status = diva_engine_matrix(engine, 2, d, (int64_t)sizeof *sums, &moments.sum, error);
+  }
+  if (status == DIVA_OK) {
+    status = diva_engine_zero(engine, moments.sum, error);
+  }
+  if (status == DIVA_OK) {
+    status = diva_device_rows_each(&vote->device, vote->request->reference->dataset, "neighbours",
+                                   add_moments, &moments, error);
+  }
+  if (status == DIVA_OK) {
+    status = diva_engine_download(engine, moments.sum, sums, error);
+  }
+  if (status == DIVA_OK) {
+    find_scales(sums, d, vote->request->reference->rows);
+    status = diva_engine_vector(engine, d, (int64_t)sizeof *sums, &preparation->shift, error);
+  }
+  if (status == DIVA_OK) {
+    status = diva_engine_vector(engine, d, (int64_t)sizeof *sums, &preparation->multiplier, error);
+  }
+  const int64_t bytes = d * (int64_t)sizeof *sums;
+  if (status == DIVA_OK) {
+    status = engine->ops->upload(engine->backend, preparation->shift.buffer, 0, sums, bytes, error);
+  }
+  if (status == DIVA_OK) {
+    status = engine->ops->upload(engine->backend, preparation->multiplier.buffer, 0, sums + d,
+                                 bytes, error);
+  }
+  free(sums);
+  return status;
+}
+
+static enum diva_status open_device(struct vote *vote, struct diva_error *error) {
+  const struct diva_vote_request *request = vote->request;
+  const int64_t m = request->reference->rows;
+  const struct diva_device_request device = {.dataset = request->dataset,
+                                             .most_tile_rows = MOST_TILE_ROWS,
+                                             .widest = m,
+                                             .backend = request->backend,
+                                             .threads = request->threads,
+                                             .progress = request->progress};
+  const int64_t real = (int64_t)sizeof(float);
+  enum diva_status status = diva_device_rows_open(&device, &vote->device, error);
+  vote->device.preparation.unit_rows = request->scale == DIVA_SCALE_L2;
+  if (status == DIVA_OK) {
+    status = diva_engine_matrix(&vote->device.engine, m, vote->device.info.columns, real,
+                                &vote->reference, error);
+  }
+  return status == DIVA_OK ? diva_engine_matrix(&vote->device.engine, vote->device.tile_rows, m,
+                                                real, &vote->products, error)
+                           : status;
+}
+
+static enum diva_status allocate(struct vote *vote, struct diva_error *error) {
+  const int64_t m = vote->request->reference->rows;
+  const int64_t d = vote->device.info.columns;
+  const char *what = "neighbours";
+  enum diva_status status =
+      diva_allocate(vote->device.tile_rows * (m > d ? m : d), sizeof *vote->values, what,
+                    (void **)&vote->values, error);
+  if (status == DIVA_OK) {
+    status = diva_allocate(m, sizeof *vote->square, what, (void **)&vote->square, error);
+  }
+  if (status == DIVA_OK) {
+    status = diva_allocate(m, sizeof *vote->alpha, what, (void **)&vote->alpha, error);
+  }
+  return status == DIVA_OK ? diva_allocate(vote->table->classes, sizeof *vote->share, what,
+                                           (void **)&vote->share, error)
+                           : status;
+}
+
+static void weigh_voters(struct vote *vote) {
+  const struct diva_subset *reference = vote->request->reference;
+  const double *weights = vote->request->weights;
+  double sum = 0.0;
+  for (int64_t at = 0; at < reference->rows; at++) {
+    vote->alpha[at] = weights ? weights[reference->index[at]] : 1.0;
+    vote->share[reference->labels[at]] += vote->alpha[at];
+    sum += vote->alpha[at];
+  }
+  for (int64_t c = 0; c < vote->table->classes; c++) {
+    vote->share[c] /= sum;
+  }
+}
+
+enum diva_status diva_neighbour_vote(const struct diva_vote_request *request,
+                                     struct diva_score_table *table, struct diva_error *error) {
+  struct vote vote = {.request = request, .table = table};
+  enum diva_status status = open_device(&vote, error);
+  if (status == DIVA_OK) {
+    status = allocate(&vote, error);
+  }
+  if (status == DIVA_OK && request->scale == DIVA_SCALE_STANDARDIZE) {
+    status = standardize(&vote, error);
+  }
+  if (status == DIVA_OK) {
+    status = diva_device_rows_each(&vote.device, request->reference->dataset, "neighbours", place,
+                                   &vote, error);
+  }
+  if (status == DIVA_OK) {
+    weigh_voters(&vote);
+    status =
+        diva_device_rows_each(&vote.device, request->dataset, "neighbours", visit, &vote, error);
+  }
+  diva_device_rows_close(&vote.device);
+  free(vote.values);
+  free(vote.square);
+  free(vote.alpha);
+  free(vote.share);
+  return status;
+}
