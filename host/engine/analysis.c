@@ -149,7 +149,7 @@ enum diva_status diva_analysis_run(struct diva_dataset *train, struct diva_datas
                                    const struct diva_analysis_options *options,
                                    struct diva_analysis **out, struct diva_error *error) {
   *out = NULL;
-  enum diva_status status = diva_options_check(options, error);
+  enum diva_status status = diva_options_check(options, validation != NULL, error);
   if (status != DIVA_OK) {
     return status;
   }
@@ -177,6 +177,7 @@ enum diva_status diva_analysis_run(struct diva_dataset *train, struct diva_datas
   }
   diva_groups_free(&engine.groups);
   free(engine.importance);
+  free(engine.validation_importance);
   if (status != DIVA_OK) {
     diva_analysis_destroy(engine.analysis);
     return status;

@@ -269,14 +269,14 @@ static enum diva_status visit_validation(struct diva_dual *dual, void *context,
   struct diva_dual_objective *objective = context;
   struct diva_score *score = &dual->engine->analysis->summary.validation;
   const int32_t *labels = diva_dataset_labels(dual->engine->validation);
-  const double importance = 1.0 / (double)score->rows;
   double *e = NULL;
   enum diva_status status = form_weights(dual, tile->count, error);
   if (status == DIVA_OK) {
     status = diva_allocate(dual->outputs, sizeof *e, "a residual", (void **)&e, error);
   }
   for (int64_t i = 0; i < tile->count && status == DIVA_OK; i++) {
-    if (labels && labels[tile->first + i] < 0) {
+    const double importance = dual->engine->validation_importance[tile->first + i];
+    if (importance == 0.0) {
       continue;
     }
     find_residual(dual, tile, labels, i, e);

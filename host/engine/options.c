@@ -35,7 +35,7 @@ static enum diva_status check_kernel(const struct diva_analysis_options *options
   return DIVA_OK;
 }
 
-enum diva_status diva_options_check(const struct diva_analysis_options *options,
+enum diva_status diva_options_check(const struct diva_analysis_options *options, bool validation,
                                     struct diva_error *error) {
   const enum diva_status status =
       diva_version_check(options->version, "diva_analysis_options", error);
@@ -60,6 +60,10 @@ enum diva_status diva_options_check(const struct diva_analysis_options *options,
   if (options->scale == DIVA_SCALE_AUTO || options->kernel == DIVA_KERNEL_AUTO) {
     return diva_error_set(error, DIVA_ERROR_USAGE,
                           "scale and kernel auto are settled by diva_model_choose() first");
+  }
+  if (options->validation_importance && !validation) {
+    return diva_error_set(error, DIVA_ERROR_USAGE,
+                          "validation importances were given without a validation set");
   }
   return check_kernel(options, error);
 }

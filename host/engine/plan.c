@@ -215,7 +215,7 @@ enum diva_status diva_analysis_plan(const struct diva_dataset *train,
                                     const struct diva_dataset *validation,
                                     const struct diva_analysis_options *options,
                                     struct diva_plan *out, struct diva_error *error) {
-  const enum diva_status status = diva_options_check(options, error);
+  const enum diva_status status = diva_options_check(options, validation != NULL, error);
   return status == DIVA_OK ? diva_plan_make(train, validation, options,
                                             diva_plan_training_rows(train, options), out, error)
                            : status;

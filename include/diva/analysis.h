@@ -103,6 +103,11 @@ struct diva_analysis_options {
                             without any row of its code (-1: without itself), and the derivative is
                             of that loss; leverages stay each row's own. The primal still chooses
                             lambda by plain LOO. NULL: plain LOO */
+  /** How much each row that is trained on counts in the LOO objective: rows, >= 0, borrowed for the
+   * call, taken over their sum. Other rows never count. Lambda and temperature are chosen by it too
+   * (lambda without it where it is 0 for all sampled rows). NULL: all count alike. */
+  const double *importance;
+  const double *validation_importance; /**< the same for the labelled rows of the validation set */
   struct diva_progress progress;
   diva_scores_sink scores; /**< NULL: not wanted */
   void *scores_context;    /**< passed to it */
@@ -126,7 +131,8 @@ struct diva_columns {
   const int32_t *suggested_label; /**< class of the largest LOO score */
 };
 
-/** A mean loss and, for class labels, the share misclassified (NaN otherwise). */
+/** A mean loss and, for class labels, the share misclassified (NaN otherwise), both weighted by the
+ * importances of the rows. */
 struct diva_score {
   double loss;
   double error;
@@ -195,8 +201,8 @@ DIVA_API enum diva_status diva_analysis_run(struct diva_dataset *train,
 
 /**
  * Settles what `options` leave open - scale AUTO, kernel AUTO, an RBF bandwidth of 0 - by the least
- * mean squared LOO loss on a seeded sample of at most 10,240 labelled rows, with at most 1,024
- * Fourier features; lambda is chosen anew for each trial unless it is given.
+ * mean squared LOO loss on a seeded sample of at most 10,240 labelled rows, which all count alike,
+ * with at most 1,024 Fourier features; lambda is chosen anew for each trial unless it is given.
  * @param options  read and written
  * @return DIVA_ERROR_USAGE for a dataset of targets where something is open
  * Cost: one pass over the features, and up to seven analyses of the sample.

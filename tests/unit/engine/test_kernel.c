@@ -123,6 +123,33 @@ Test(engine_kernel, groups_left_out_together) {
   }
 }
 
+/* Rows that do not count alike in either objective, alone and by groups. */
+Test(engine_kernel, importances) {
+  enum { ROWS = 24, HELD = 6 };
+  static const double held[HELD] = {0.5, 0.0, 3.0, 1.0, 7.0, 0.25};
+  double importance[ROWS];
+  int32_t groups[ROWS];
+  for (int32_t i = 0; i < ROWS; i++) {
+    importance[i] = i % 4 == 1 ? 0.0 : 0.1 * (double)(i + 1);
+    groups[i] = i % 5 == 4 ? -1 : i / 3;
+  }
+  for (int number = 0; number < 6; number++) {
+    const bool validation = number < 2;
+    const struct problem_spec shape = {ROWS,         4, 3, validation ? HELD : 0, KIND_LABELS,
+                                       WEIGHTS_POOL, 72};
+    const struct fourier_spec spec = {6, 0.9, 12};
+    struct brute_problem problem;
+    problem_make(&shape, &problem);
+    problem.importance = importance;
+    problem.validation_importance = validation ? held : NULL;
+    problem.groups = number < 4 ? NULL : groups;
+    problem.loss = number % 2 ? DIVA_LOSS_CROSS_ENTROPY : DIVA_LOSS_SQUARED;
+    problem.lambda = 0.4;
+    compare(&problem, &spec);
+    problem_free(&problem);
+  }
+}
+
 /* More features than rows, columns that lie far from zero, one column, a column that is constant.
  */
 Test(engine_kernel, unusual_shapes) {
@@ -298,14 +325,20 @@ static double loo_loss_at(const struct brute_problem *problem,
 /* Lambda of a wide system is searched for without eigenvectors; of a narrow one it is not. Either
  * way nothing near it does better. */
 Test(engine_kernel, chosen_lambda_is_the_least) {
+  enum { ROWS = 240 };
   static const int64_t features[] = {128, 2100};
   static const enum problem_kind kinds[] = {KIND_LABELS, KIND_LABELS_AND_BASE, KIND_SOFT_LABELS};
+  double importance[ROWS];
+  for (int i = 0; i < ROWS; i++) {
+    importance[i] = i < ROWS / 8 ? 1.0 : 0.0;
+  }
   for (int number = 0; number < 4; number++) {
-    const struct problem_spec shape = {240, 4, 3, 0, kinds[number % 3], WEIGHTS_POOL, 61};
+    const struct problem_spec shape = {ROWS, 4, 3, 0, kinds[number % 3], WEIGHTS_POOL, 61};
     struct brute_problem problem;
     struct diva_summary summary;
     problem_make(&shape, &problem);
     problem.scale = DIVA_SCALE_STANDARDIZE;
+    problem.importance = number == 2 ? importance : NULL;
     const struct fourier_spec spec = {features[number > 0], 0.7, 0};
     struct diva_analysis_options options = kernel_options(&problem, &spec);
     options.derivative = false;
