@@ -225,6 +225,9 @@ static enum diva_status finish(struct diva_dual *dual, struct diva_dual_objectiv
   if (engine->validation) {
     status = diva_dual_validation(dual, objective, error);
   }
+  if (status == DIVA_OK) {
+    status = diva_dual_removal_trained(dual, objective, error);
+  }
   if (status == DIVA_OK && engine->options->derivative && !engine->validation) {
     status = diva_dual_groups_adjoint(dual, objective, error);
   }
@@ -259,8 +262,8 @@ enum diva_status diva_dual_run(struct diva_engine *engine, struct diva_error *er
       .tile_rows = engine->plan.tile_rows,
   };
   struct diva_dual_objective objective = {0};
-  enum diva_status status =
-      diva_engine_open_backend(engine, true, dual.tile_rows, dual.columns, error);
+  const int64_t widest = dual.columns + (engine->options->removal ? 1 : 0);
+  enum diva_status status = diva_engine_open_backend(engine, true, dual.tile_rows, widest, error);
   if (status == DIVA_OK) {
     status = diva_dual_allocate(&dual, error);
   }
@@ -269,6 +272,9 @@ enum diva_status diva_dual_run(struct diva_engine *engine, struct diva_error *er
   }
   if (status == DIVA_OK) {
     status = diva_dual_groups_allocate(&dual, error);
+  }
+  if (status == DIVA_OK) {
+    status = diva_dual_removal_allocate(&dual, error);
   }
   double clock = diva_clock_seconds();
   if (status == DIVA_OK && engine->lambda == 0.0) {

@@ -20,6 +20,7 @@ struct diva_analysis {
   struct diva_columns columns; /**< views of the arrays below */
   struct diva_summary summary;
   double *derivative;
+  double *removal;
   double *leverage;
   double *loo_loss;
   double *loo_margin;

@@ -17,6 +17,7 @@ struct diva_analysis_options diva_model_pilot(const struct diva_analysis_options
                                               int64_t training_rows) {
   struct diva_analysis_options pilot = *options;
   pilot.derivative = false;
+  pilot.removal = false;
   pilot.scores = NULL;
   pilot.importance = NULL;
   pilot.validation_importance = NULL;

@@ -173,8 +173,8 @@ static enum diva_status attempt(struct diva_engine *engine, bool double_tiles,
 
 /* A float32 result is a float32 value: what is printed, sorted and compared is then the same. */
 static void round_columns(struct diva_analysis *analysis, int64_t rows) {
-  double *columns[] = {analysis->derivative, analysis->leverage, analysis->loo_loss,
-                       analysis->loo_margin, analysis->label_quality};
+  double *columns[] = {analysis->derivative, analysis->removal,    analysis->leverage,
+                       analysis->loo_loss,   analysis->loo_margin, analysis->label_quality};
   for (size_t c = 0; c < sizeof columns / sizeof columns[0]; c++) {
     for (int64_t i = 0; columns[c] && i < rows; i++) {
       columns[c][i] = (double)(float)columns[c][i];

@@ -171,6 +171,9 @@ static void blank_row(struct diva_analysis *analysis, int64_t i) {
   if (analysis->derivative) {
     analysis->derivative[i] = NAN;
   }
+  if (analysis->removal) {
+    analysis->removal[i] = NAN;
+  }
 }
 
 void diva_rows_finish(struct diva_engine *engine) {

@@ -90,7 +90,9 @@ struct diva_analysis_options {
   double rbf_bandwidth; /**< sigma as a multiple of the median distance between training rows, as
                              scaled; 0: 0.7 */
   bool intercept;
-  bool derivative;       /**< compute the derivative too (one more pass) */
+  bool derivative; /**< compute the derivative too (one more pass) */
+  bool removal; /**< and the exact effect of removing each row, see struct diva_columns: beside the
+                     derivative of the squared loss of a validation set */
   bool deterministic;    /**< the same bytes whatever the number of threads */
   const char *backend;   /**< NULL or "auto": the best that is ready; else by name */
   int threads;           /**< 0: one a core */
@@ -123,9 +125,13 @@ struct diva_columns {
   int64_t rows;
   const double *derivative; /**< d(mean loss)/d alpha_i: positive = weighting the row up raises the
                                  error. NULL unless asked for */
-  const double *leverage;   /**< h_i = alpha_i z_i' C z_i, in [0, 1) */
-  const double *loo_loss;   /**< loss of the LOO prediction */
-  const double *loo_margin; /**< largest LOO score of another class minus the given label's */
+  /** Mean validation loss of the model trained without the row, less that of the model with it; for
+   * a labelled row of weight 0, loss with the row at weight 1 less loss without. Exact where
+   * lambda, scaling and kernel stay as they are. NULL unless asked for. */
+  const double *removal;
+  const double *leverage;         /**< h_i = alpha_i z_i' C z_i, in [0, 1) */
+  const double *loo_loss;         /**< loss of the LOO prediction */
+  const double *loo_margin;       /**< largest LOO score of another class minus the given label's */
   const double *label_quality;    /**< softmax(t F_i) of the given label, in [0, 1] */
   const double *weight;           /**< alpha_i used; 0 for unlabelled rows */
   const int32_t *suggested_label; /**< class of the largest LOO score */
@@ -191,8 +197,10 @@ DIVA_API const char *diva_kernel_name(enum diva_kernel kernel);
  * DIVA_ERROR_RESOURCE (memory limit, backend), DIVA_ERROR_USAGE, DIVA_ERROR_CANCELLED.
  * Cost, primal: three passes over the features (four for cross-entropy with a fitted temperature),
  * 4 n d^2 + 10 n d k flops, O(d^2 + tile (d + k) + n) memory. Dual: O(n^2 d + n^3), O(n (n + d)).
- * With an RBF kernel of D features d is d + D in these, and one light pass and n d D flops a pass
- * come on top.
+ * Removal, primal: one more sum of d x d over the validation set and its form in the last pass;
+ * dual: nothing to speak of, but for rows of weight 0 O(d min(d, validation rows)) memory, and
+ * flops a row. With an RBF kernel of D features d is d + D in these, and one light pass and n d D
+ * flops a pass come on top.
  */
 DIVA_API enum diva_status diva_analysis_run(struct diva_dataset *train,
                                             struct diva_dataset *validation,

@@ -416,13 +416,18 @@ static void score_validation(const struct brute *self, struct brute_answer *answ
   answer->validation_mean = (double)creall(validation_loss(self));
 }
 
-static void differentiate(const struct brute *self, int64_t wanted, struct brute_answer *answer) {
+/* Whether a row is among those wanted, spread over all, and has a label. */
+static bool is_wanted(const struct brute *self, int64_t wanted, int64_t row) {
   const int64_t n = self->problem->train.rows;
   const int64_t stride = wanted < 0 || wanted >= n ? 1 : n / wanted;
-  for (int64_t j = 0; j < n; j++) {
-    const bool unlabelled = self->problem->train.labels && self->problem->train.labels[j] < 0;
+  return row % stride == 0 &&
+         !(self->problem->train.labels && self->problem->train.labels[row] < 0);
+}
+
+static void differentiate(const struct brute *self, int64_t wanted, struct brute_answer *answer) {
+  for (int64_t j = 0; j < self->problem->train.rows; j++) {
     answer->derivative[j] = (double)NAN;
-    if (j % stride != 0 || unlabelled) {
+    if (!is_wanted(self, wanted, j)) {
       continue;
     }
     const number weight = self->alpha[j];
@@ -459,6 +464,22 @@ void brute_solve(const struct brute_problem *problem, int64_t derivatives,
   }
   if (derivatives != 0) {
     differentiate(&self, derivatives, answer);
+  }
+  close_brute(&self);
+}
+
+void brute_remove(const struct brute_problem *problem, int64_t wanted, double *out) {
+  struct brute self;
+  open_brute(&self, problem);
+  const long double before = creall(validation_loss(&self));
+  for (int64_t j = 0; j < problem->train.rows; j++) {
+    out[j] = (double)NAN;
+    if (is_wanted(&self, wanted, j)) {
+      const number weight = self.alpha[j];
+      self.alpha[j] = creall(weight) > 0.0L ? 0.0L : 1.0L;
+      out[j] = (double)(creall(validation_loss(&self)) - before);
+      self.alpha[j] = weight;
+    }
   }
   close_brute(&self);
 }

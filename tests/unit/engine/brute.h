@@ -47,6 +47,13 @@ struct brute_answer {
 void brute_solve(const struct brute_problem *problem, int64_t derivatives,
                  struct brute_answer *answer);
 
+/**
+ * What the validation loss changes by when a row is taken out and the model refitted, or, for a row
+ * of weight 0, put in with weight 1; scaled as before. `wanted` as for derivatives; NaN for the
+ * others and for unlabelled rows.
+ */
+void brute_remove(const struct brute_problem *problem, int64_t wanted, double *out);
+
 void brute_free(struct brute_answer *answer);
 void brute_rows_free(struct brute_rows *rows);
 

@@ -30,14 +30,27 @@ static void expect_close(const char *column, double error, double tolerance,
             problem->validation.rows > 0);
 }
 
+/* Effects of removals, where there are any, against those of the problem in the mapped features. */
+static void compare_removal(const struct brute_problem *problem, const struct brute_problem *mapped,
+                            const double *removal) {
+  double *want = reference_allocate(problem->train.rows, sizeof *want);
+  if (removal) {
+    brute_remove(mapped, -1, want);
+    expect_close("removal", problem_error(removal, want, problem->train.rows, FLOOR, false),
+                 TOLERANCE, problem);
+  }
+  free(want);
+}
+
 /* Every column against refits of the same problem in the mapped features. */
 static double compare(const struct brute_problem *problem, const struct fourier_spec *spec) {
-  const struct diva_analysis_options options = kernel_options(problem, spec);
+  struct diva_analysis_options options = kernel_options(problem, spec);
   struct brute_problem mapped;
   struct brute_answer answer;
   struct diva_columns columns;
   struct diva_summary summary;
   double sigma;
+  options.removal = problem->validation.rows > 0 && problem->loss == DIVA_LOSS_SQUARED;
   fourier_map_problem(problem, spec, &mapped, &sigma);
   brute_solve(&mapped, -1, &answer);
   struct diva_analysis *analysis = problem_run(problem, &options);
@@ -59,6 +72,7 @@ static double compare(const struct brute_problem *problem, const struct fourier_
     expect_close(checks[c].name, error, TOLERANCE, problem);
     worst = fmax(worst, error);
   }
+  compare_removal(problem, &mapped, columns.removal);
   if (problem->validation.rows > 0) {
     expect_close("validation loss", fabs(summary.validation.loss / answer.validation_mean - 1.0),
                  TOLERANCE, problem);
