@@ -195,14 +195,16 @@ struct diva_backend_ops {
   /**
    * The LOO path over one tile. T = Z V' holds rows in the eigenbasis (tile type), `eigenvalues` s,
    * `cross` V' sums (float64, outputs x columns: eigenbasis), Y tile type. For each lambda_l adds
-   * sum_i |r_i|^2 to sums[l]; eigenvalues of directions without penalty are given as
-   * +s with `penalised` 0 (else 1), so that their shrinkage is 1/s at every lambda.
+   * sum_i share_i |r_i|^2 to sums[l], `share` being how much each row counts; eigenvalues of
+   * directions without penalty are given as +s with `penalised` 0 (else 1), so that their shrinkage
+   * is 1/s at every lambda.
    */
   enum diva_status (*path_rows)(struct diva_backend *backend, struct diva_matrix t,
                                 struct diva_matrix y, struct diva_vector eigenvalues,
                                 struct diva_vector penalised, struct diva_matrix cross,
-                                struct diva_vector weight, struct diva_vector lambdas,
-                                struct diva_vector sums, struct diva_error *error);
+                                struct diva_vector weight, struct diva_vector share,
+                                struct diva_vector lambdas, struct diva_vector sums,
+                                struct diva_error *error);
 
   /** C = A B (or A B', A' B): tile type or float64 throughout, as `double_values` says. */
   enum diva_status (*multiply)(struct diva_backend *backend, bool double_values, bool transpose_a,

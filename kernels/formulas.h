@@ -164,6 +164,21 @@ DIVA_FORMULA double diva_derivative(double direct, double gradient_dot_r, double
   return direct - gradient_dot_r * form / one_minus_h + quadratic;
 }
 
+/**
+ * What a squared validation loss changes by when the weight of one row does, exactly, since
+ * W changes by C z e' step / slack: D step / slack + q |e|^2 (step / slack)^2.
+ * @param step        change of the weight: -alpha takes the row out
+ * @param slack       1 + step k: 1 - h for a row that is taken out
+ * @param derivative  D, of the loss by the weight
+ * @param square      |e|^2 of the residual as trained
+ * @param spread      q = z' C (sum_v v z_v z_v') C z over the validation rows
+ */
+DIVA_FORMULA double diva_weight_effect(double step, double slack, double derivative, double square,
+                                       double spread) {
+  const double scale = step / slack;
+  return scale * derivative + scale * scale * square * spread;
+}
+
 /** One term of the LOO path: residual and leverage as sums over eigenvectors, squared LOO error. */
 DIVA_FORMULA double diva_shrinkage(double eigenvalue, double lambda) {
   return 1.0 / (eigenvalue + lambda);

@@ -9,6 +9,7 @@
 void diva_analysis_destroy(struct diva_analysis *analysis) {
   if (analysis) {
     free(analysis->derivative);
+    free(analysis->removal);
     free(analysis->leverage);
     free(analysis->loo_loss);
     free(analysis->loo_margin);
@@ -19,19 +20,30 @@ void diva_analysis_destroy(struct diva_analysis *analysis) {
   }
 }
 
-static enum diva_status create(int64_t rows, bool derivative, struct diva_analysis **out,
-                               struct diva_error *error) {
+static enum diva_status create(int64_t rows, const struct diva_analysis_options *options,
+                               struct diva_analysis **out, struct diva_error *error) {
   struct diva_analysis *analysis = NULL;
   enum diva_status status =
       diva_allocate(1, sizeof *analysis, "the analysis", (void **)&analysis, error);
   if (status != DIVA_OK) {
     return status;
   }
-  double **columns[] = {&analysis->leverage,      &analysis->loo_loss, &analysis->loo_margin,
-                        &analysis->label_quality, &analysis->weight,   &analysis->derivative};
-  const size_t count = sizeof columns / sizeof columns[0] - (derivative ? 0 : 1);
-  for (size_t i = 0; i < count && status == DIVA_OK; i++) {
-    status = diva_allocate(rows, sizeof(double), "a column", (void **)columns[i], error);
+  const struct {
+    double **column;
+    bool wanted;
+  } columns[] = {
+      {&analysis->leverage, true},
+      {&analysis->loo_loss, true},
+      {&analysis->loo_margin, true},
+      {&analysis->label_quality, true},
+      {&analysis->weight, true},
+      {&analysis->derivative, options->derivative},
+      {&analysis->removal, options->removal},
+  };
+  for (size_t i = 0; i < sizeof columns / sizeof columns[0] && status == DIVA_OK; i++) {
+    if (columns[i].wanted) {
+      status = diva_allocate(rows, sizeof(double), "a column", (void **)columns[i].column, error);
+    }
   }
   if (status == DIVA_OK) {
     status = diva_allocate(rows, sizeof *analysis->suggested_label, "a column",
@@ -44,6 +56,7 @@ static enum diva_status create(int64_t rows, bool derivative, struct diva_analys
   analysis->columns = (struct diva_columns){
       .rows = rows,
       .derivative = analysis->derivative,
+      .removal = analysis->removal,
       .leverage = analysis->leverage,
       .loo_loss = analysis->loo_loss,
       .loo_margin = analysis->loo_margin,
@@ -108,7 +121,8 @@ static enum diva_status check_finite(const struct diva_engine *engine, struct di
     const bool scored = !engine->labels || engine->labels[i] >= 0;
     const bool finite = isfinite(analysis->leverage[i]) &&
                         (!scored || isfinite(analysis->loo_loss[i])) &&
-                        (!scored || !analysis->derivative || isfinite(analysis->derivative[i]));
+                        (!scored || !analysis->derivative || isfinite(analysis->derivative[i])) &&
+                        (!scored || !analysis->removal || isfinite(analysis->removal[i]));
     if (!finite) {
       return diva_error_set(error, DIVA_ERROR_NUMERICAL,
                             "row %lld overflows: its leverage, loss or derivative is not finite; "
@@ -149,7 +163,7 @@ enum diva_status diva_analysis_run(struct diva_dataset *train, struct diva_datas
                                    const struct diva_analysis_options *options,
                                    struct diva_analysis **out, struct diva_error *error) {
   *out = NULL;
-  enum diva_status status = diva_options_check(options, error);
+  enum diva_status status = diva_options_check(options, validation != NULL, error);
   if (status != DIVA_OK) {
     return status;
   }
@@ -165,7 +179,7 @@ enum diva_status diva_analysis_run(struct diva_dataset *train, struct diva_datas
   diva_dataset_describe(train, &engine.info);
   status = diva_backend_choose(options->backend, &engine.ops, error);
   if (status == DIVA_OK) {
-    status = create(engine.info.rows, options->derivative, &engine.analysis, error);
+    status = create(engine.info.rows, options, &engine.analysis, error);
   }
   if (status == DIVA_OK) {
     status = diva_allocate(engine.info.rows, sizeof *engine.importance, "row importances",
@@ -177,6 +191,7 @@ enum diva_status diva_analysis_run(struct diva_dataset *train, struct diva_datas
   }
   diva_groups_free(&engine.groups);
   free(engine.importance);
+  free(engine.validation_importance);
   if (status != DIVA_OK) {
     diva_analysis_destroy(engine.analysis);
     return status;

@@ -24,7 +24,8 @@ static enum diva_status solve(struct diva_dual *dual, double lambda, struct diva
 static double loo_loss(const struct diva_dual *dual) {
   double sum = 0.0;
   for (int64_t i = 0; i < dual->rows; i++) {
-    sum += diva_squared_loss(diva_dual_residual_row(dual, i));
+    sum += diva_rows_share(dual->engine, dual->index[i]) *
+           diva_squared_loss(diva_dual_residual_row(dual, i));
   }
   return sum / (double)dual->rows;
 }
@@ -79,18 +80,22 @@ static enum diva_status fit_temperature(struct diva_dual *dual, struct diva_erro
     return DIVA_OK;
   }
   double *scores = NULL;
-  const enum diva_status status = diva_allocate(dual->rows * dual->outputs, sizeof *scores,
-                                                "leave-one-out scores", (void **)&scores, error);
+  const enum diva_status status =
+      diva_allocate(dual->rows, (dual->outputs + 1) * (int64_t)sizeof *scores,
+                    "leave-one-out scores", (void **)&scores, error);
   if (status != DIVA_OK) {
     return status;
   }
+  double *shares = scores + dual->rows * dual->outputs;
   for (int64_t i = 0; i < dual->rows; i++) {
+    shares[i] = diva_rows_share(engine, dual->index[i]);
     for (int64_t c = 0; c < dual->outputs; c++) {
       scores[i * dual->outputs + c] = diva_dual_loo_score(dual, i, c);
     }
   }
   const struct diva_temperature_problem problem = {.scores = scores,
                                                    .targets = dual->target,
+                                                   .shares = shares,
                                                    .rows = dual->rows,
                                                    .outputs = dual->outputs,
                                                    .threads = engine->threads};
@@ -220,6 +225,9 @@ static enum diva_status finish(struct diva_dual *dual, struct diva_dual_objectiv
   if (engine->validation) {
     status = diva_dual_validation(dual, objective, error);
   }
+  if (status == DIVA_OK) {
+    status = diva_dual_removal_trained(dual, objective, error);
+  }
   if (status == DIVA_OK && engine->options->derivative && !engine->validation) {
     status = diva_dual_groups_adjoint(dual, objective, error);
   }
@@ -254,8 +262,8 @@ enum diva_status diva_dual_run(struct diva_engine *engine, struct diva_error *er
       .tile_rows = engine->plan.tile_rows,
   };
   struct diva_dual_objective objective = {0};
-  enum diva_status status =
-      diva_engine_open_backend(engine, true, dual.tile_rows, dual.columns, error);
+  const int64_t widest = dual.columns + (engine->options->removal ? 1 : 0);
+  enum diva_status status = diva_engine_open_backend(engine, true, dual.tile_rows, widest, error);
   if (status == DIVA_OK) {
     status = diva_dual_allocate(&dual, error);
   }
@@ -264,6 +272,9 @@ enum diva_status diva_dual_run(struct diva_engine *engine, struct diva_error *er
   }
   if (status == DIVA_OK) {
     status = diva_dual_groups_allocate(&dual, error);
+  }
+  if (status == DIVA_OK) {
+    status = diva_dual_removal_allocate(&dual, error);
   }
   double clock = diva_clock_seconds();
   if (status == DIVA_OK && engine->lambda == 0.0) {

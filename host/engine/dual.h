@@ -41,7 +41,8 @@ struct diva_dual {
   double *tile_k; /**< tile_rows x m */
   double *tile_q; /**< tile_rows x m: each row's weights on the training targets */
 
-  struct diva_dual_groups *groups; /**< NULL: every row is left out alone (owned) */
+  struct diva_dual_groups *groups;   /**< NULL: every row is left out alone (owned) */
+  struct diva_dual_removal *removal; /**< NULL: effects of removals are not asked for (owned) */
 
   struct diva_matrix raw, device_z, device_k, device_tile, device_tile_k, device_s, device_inverse;
   struct diva_vector shift, multiplier;
@@ -102,6 +103,49 @@ enum diva_status diva_dual_outside_rows(struct diva_dual *dual,
 /** Score of the validation set, and the sums of its objective. */
 enum diva_status diva_dual_validation(struct diva_dual *dual, struct diva_dual_objective *objective,
                                       struct diva_error *error);
+
+/** (S^-1 1 . K_j - 1) / 1' S^-1 1 for row j at i of a tile, what the intercept takes from k(v, j),
+ * times lambda; 0 without one. */
+double diva_dual_border(const struct diva_dual *dual, int64_t i);
+
+/* dual_removal.c */
+
+/**
+ * What effects of removals take of the validation rows v. Without row l the prediction of v changes
+ * by -q_vl r_l. For a row j that is put in, k(v, j) is (z_v, 1) . u_j / lambda, and the validation
+ * rows are held for its squares. Host arrays are owned.
+ */
+struct diva_dual_removal {
+  double *spread; /**< m: sum_v v q_vl^2 of each training row l */
+  double *forms;  /**< tile_rows: lambda^2 sum_v v k(v, j)^2 */
+
+  /* Only where rows may be put in. */
+  bool folded;             /**< held is the sum over v, as there are more of them than columns */
+  int64_t taken;           /**< rows held, unless folded */
+  double *rows;            /**< tile_rows x (d + 1); NULL: no row may be put in */
+  double *product;         /**< tile_rows x validation rows; NULL: folded */
+  struct diva_matrix held; /**< (z_v, 1) sqrt(v), or sum_v v (z_v, 1) (z_v, 1)' */
+  struct diva_matrix tile, device_product; /**< rows and product on the device */
+  struct diva_vector values;               /**< tile_rows */
+};
+
+/** Takes what the effects need; nothing where they are not asked for. */
+enum diva_status diva_dual_removal_allocate(struct diva_dual *dual, struct diva_error *error);
+void diva_dual_removal_free(struct diva_dual *dual);
+
+/** Adds a tile of the validation set. */
+enum diva_status diva_dual_removal_add(struct diva_dual *dual, const struct diva_dual_tile *tile,
+                                       struct diva_error *error);
+
+/** Effects of the training rows, once all of the validation set is added. */
+enum diva_status diva_dual_removal_trained(struct diva_dual *dual,
+                                           const struct diva_dual_objective *objective,
+                                           struct diva_error *error);
+
+/** Effects of putting in the rows of weight 0 of a tile of the training set, from their derivatives
+ * and from |e|^2, which stands in for the effects. */
+enum diva_status diva_dual_removal_pool(struct diva_dual *dual, const struct diva_dual_tile *tile,
+                                        struct diva_error *error);
 
 /* dual_groups.c */
 

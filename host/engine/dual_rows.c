@@ -104,11 +104,7 @@ static double pool_derivative(const struct diva_dual *dual,
   return sum / dual->engine->lambda;
 }
 
-/* The same for the validation loss: e . sum_v g_v k(v, j), k(v, j) = z_v' C z_j + 1 / s. */
-static double pool_validation_derivative(const struct diva_dual *dual,
-                                         const struct diva_dual_objective *objective, int64_t i,
-                                         const struct outside_row *row) {
-  const double *z = dual->tile_z + i * dual->columns;
+double diva_dual_border(const struct diva_dual *dual, int64_t i) {
   double border = 0.0;
   if (dual->s_total > 0.0) {
     for (int64_t l = 0; l < dual->rows; l++) {
@@ -116,6 +112,15 @@ static double pool_validation_derivative(const struct diva_dual *dual,
     }
     border = (border - 1.0) / dual->s_total;
   }
+  return border;
+}
+
+/* The same for the validation loss: e . sum_v g_v k(v, j), k(v, j) = z_v' C z_j + 1 / s. */
+static double pool_validation_derivative(const struct diva_dual *dual,
+                                         const struct diva_dual_objective *objective, int64_t i,
+                                         const struct outside_row *row) {
+  const double *z = dual->tile_z + i * dual->columns;
+  const double border = diva_dual_border(dual, i);
   double total = 0.0;
   for (int64_t c = 0; c < dual->outputs; c++) {
     const double *feature_sum = objective->feature_sum + c * dual->columns;
@@ -156,6 +161,9 @@ static struct outside_row judge_row(struct diva_dual *dual, const struct diva_du
   if (engine->options->derivative) {
     derivative = objective->curvature ? pool_derivative(dual, objective, &row)
                                       : pool_validation_derivative(dual, objective, i, &row);
+  }
+  if (engine->analysis->removal) {
+    engine->analysis->removal[at] = diva_squared_loss(row.residual);
   }
   derivative -= diva_dual_groups_leave(dual, objective, at, row.weights, e) / engine->lambda;
   if (engine->options->derivative) {
@@ -210,6 +218,9 @@ static enum diva_status visit_outside(struct diva_dual *dual, void *context,
     copy_scores(&row, scores);
   }
   free(e);
+  if (status == DIVA_OK) {
+    status = diva_dual_removal_pool(dual, tile, error);
+  }
   return status == DIVA_OK ? hand_out(dual, visit->scores, tile->first, tile->count, error)
                            : status;
 }
@@ -269,14 +280,14 @@ static enum diva_status visit_validation(struct diva_dual *dual, void *context,
   struct diva_dual_objective *objective = context;
   struct diva_score *score = &dual->engine->analysis->summary.validation;
   const int32_t *labels = diva_dataset_labels(dual->engine->validation);
-  const double importance = 1.0 / (double)score->rows;
   double *e = NULL;
   enum diva_status status = form_weights(dual, tile->count, error);
   if (status == DIVA_OK) {
     status = diva_allocate(dual->outputs, sizeof *e, "a residual", (void **)&e, error);
   }
   for (int64_t i = 0; i < tile->count && status == DIVA_OK; i++) {
-    if (labels && labels[tile->first + i] < 0) {
+    const double importance = dual->engine->validation_importance[tile->first + i];
+    if (importance == 0.0) {
       continue;
     }
     find_residual(dual, tile, labels, i, e);
@@ -287,7 +298,7 @@ static enum diva_status visit_validation(struct diva_dual *dual, void *context,
     add_to_objective(dual, objective, i, importance, &row);
   }
   free(e);
-  return status;
+  return status == DIVA_OK ? diva_dual_removal_add(dual, tile, error) : status;
 }
 
 /* sum_v g_v K_vl for every training row l, constant included: what no outside row changes. */

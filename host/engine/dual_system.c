@@ -86,6 +86,7 @@ void diva_dual_free(struct diva_dual *dual) {
   }
   free(dual->index);
   diva_dual_groups_free(dual);
+  diva_dual_removal_free(dual);
   diva_engine_close_backend(dual->engine);
 }
 

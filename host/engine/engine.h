@@ -20,6 +20,7 @@ struct diva_analysis {
   struct diva_columns columns; /**< views of the arrays below */
   struct diva_summary summary;
   double *derivative;
+  double *removal;
   double *leverage;
   double *loo_loss;
   double *loo_margin;
@@ -44,7 +45,8 @@ struct diva_engine {
   /* Rows: what each is worth. */
   const int32_t *labels; /**< NULL for targets */
   const double *weight;  /**< alpha, 0 for unlabelled rows and the pool (in analysis) */
-  double *importance;    /**< v: 1 / training rows, or 0 (owned) */
+  double *importance;    /**< v: adds up to 1 over the training rows, 0 of the others (owned) */
+  double *validation_importance; /**< the same over its labelled rows; NULL without a set (owned) */
   int64_t training_rows;
   double weight_sum;         /**< sum of alpha */
   struct diva_groups groups; /**< those that are left out together (owned) */
@@ -101,7 +103,9 @@ enum diva_status diva_engine_check_fault(struct diva_engine *engine,
 double diva_engine_account(struct diva_engine *engine, int phase, double since);
 
 /* options.c */
-enum diva_status diva_options_check(const struct diva_analysis_options *options,
+
+/** Refuses options that make no sense; `validation`: there is a validation set. */
+enum diva_status diva_options_check(const struct diva_analysis_options *options, bool validation,
                                     struct diva_error *error);
 
 /* plan.c */
@@ -123,8 +127,11 @@ int64_t diva_plan_training_rows(const struct diva_dataset *train,
 
 /* rows.c */
 
-/** Fills weight, importance and what follows from them; checks the weights and the classes. */
+/** Fills weight, importances and what follows from them; checks the weights and the classes. */
 enum diva_status diva_rows_prepare(struct diva_engine *engine, struct diva_error *error);
+
+/** How much a training row counts beside the mean of all: exactly 1 where none was told apart. */
+double diva_rows_share(const struct diva_engine *engine, int64_t row);
 
 /** With cross-entropy, refuses targets that are not distributions: rows of values >= 0 that add up
  * to 1. `first` is the dataset row of the first. */
@@ -143,6 +150,7 @@ struct diva_temperature_problem {
   const double *scores;
   const int32_t *labels; /**< rows; or NULL, then targets */
   const double *targets; /**< rows x outputs */
+  const double *shares;  /**< rows: how much each counts; or NULL: 1 */
   int64_t rows, outputs;
   int threads;
 };

@@ -17,7 +17,10 @@ struct diva_analysis_options diva_model_pilot(const struct diva_analysis_options
                                               int64_t training_rows) {
   struct diva_analysis_options pilot = *options;
   pilot.derivative = false;
+  pilot.removal = false;
   pilot.scores = NULL;
+  pilot.importance = NULL;
+  pilot.validation_importance = NULL;
   if (pilot.rbf_features == 0 || pilot.rbf_features > PILOT_FEATURES) {
     pilot.rbf_features = PILOT_FEATURES;
     while (pilot.rbf_features > 64 && 5 * pilot.rbf_features > 3 * training_rows) {

@@ -7,8 +7,8 @@
 /** Rows that models are tried out on, where there are more. */
 enum { DIVA_PILOT_ROWS = 10240 };
 
-/** The model that is tried out: `options` with a narrower map, no derivative and no one listening.
- */
+/** The model that is tried out: `options` with a narrower map, no derivative, no one listening, and
+ * rows that all count alike. */
 struct diva_analysis_options diva_model_pilot(const struct diva_analysis_options *options,
                                               int64_t training_rows);
 

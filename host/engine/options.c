@@ -35,10 +35,24 @@ static enum diva_status check_kernel(const struct diva_analysis_options *options
   return DIVA_OK;
 }
 
-enum diva_status diva_options_check(const struct diva_analysis_options *options,
+static enum diva_status check_validation(const struct diva_analysis_options *options,
+                                         bool validation, struct diva_error *error) {
+  if (options->validation_importance && !validation) {
+    return diva_error_set(error, DIVA_ERROR_USAGE,
+                          "validation importances were given without a validation set");
+  }
+  if (options->removal &&
+      !(validation && options->loss == DIVA_LOSS_SQUARED && options->derivative)) {
+    return diva_error_set(error, DIVA_ERROR_USAGE,
+                          "the exact effect of a removal needs a validation set, the squared loss "
+                          "and the derivative");
+  }
+  return DIVA_OK;
+}
+
+enum diva_status diva_options_check(const struct diva_analysis_options *options, bool validation,
                                     struct diva_error *error) {
-  const enum diva_status status =
-      diva_version_check(options->version, "diva_analysis_options", error);
+  enum diva_status status = diva_version_check(options->version, "diva_analysis_options", error);
   if (status != DIVA_OK) {
     return status;
   }
@@ -61,7 +75,8 @@ enum diva_status diva_options_check(const struct diva_analysis_options *options,
     return diva_error_set(error, DIVA_ERROR_USAGE,
                           "scale and kernel auto are settled by diva_model_choose() first");
   }
-  return check_kernel(options, error);
+  status = check_validation(options, validation, error);
+  return status == DIVA_OK ? check_kernel(options, error) : status;
 }
 
 const char *diva_phase_name(int phase) {

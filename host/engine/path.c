@@ -109,7 +109,8 @@ static enum diva_status evaluate(void *context, const double *lambdas, int64_t c
           engine->backend, rows_from(primal->sample_t, first, rows),
           rows_from(primal->sample_y, first, rows), primal->eigenvalues, primal->penalised,
           primal->cross_scratch, values_from(primal->sample_weight, first, rows),
-          diva_tile_slice(primal->lambdas, count), diva_tile_slice(primal->sums, count), error);
+          values_from(primal->sample_share, first, rows), diva_tile_slice(primal->lambdas, count),
+          diva_tile_slice(primal->sums, count), error);
     }
   }
   if (status == DIVA_OK) {

@@ -1,6 +1,7 @@
 /* What a run will do and what it will take, decided before anything is allocated. */
 #include "engine.h"
 
+#include <math.h>
 #include <string.h>
 
 /*
@@ -81,8 +82,24 @@ static double dual_bytes(const struct diva_dataset_info *info, int64_t tile_rows
   return n * n * 8.0 * 5.0 + n * (d * 16.0 + (double)info->outputs * 64.0) + tile;
 }
 
-static double row_bytes(const struct diva_dataset_info *info) {
-  return (double)info->rows * 11.0 * 8.0;
+/* What the effects of putting rows in take in the dual, validation rows or their sum. */
+static double dual_removal_bytes(const struct diva_dataset_info *info,
+                                 const struct diva_dataset *validation,
+                                 const struct diva_analysis_options *options, int64_t tile_rows,
+                                 int64_t training_rows) {
+  struct diva_dataset_info other;
+  if (!options->removal || training_rows == info->rows) {
+    return 0.0;
+  }
+  diva_dataset_describe(validation, &other);
+  const double width = (double)info->columns + 1.0;
+  const double held = fmin((double)other.labelled_rows, width);
+  return 8.0 * (held * width + 2.0 * (double)tile_rows * (width + held));
+}
+
+static double row_bytes(const struct diva_dataset_info *info,
+                        const struct diva_analysis_options *options) {
+  return (double)info->rows * (options->removal ? 12.0 : 11.0) * 8.0;
 }
 
 static double count_flops(const struct diva_dataset_info *info,
@@ -193,9 +210,11 @@ enum diva_status diva_plan_make(const struct diva_dataset *train,
   const double widest = options->precision == DIVA_PRECISION_FLOAT32 ? 4.0 : 8.0;
   double needed = 0.0;
   for (;;) {
-    needed = row_bytes(&info) +
-             (dual ? dual_bytes(&info, out->tile_rows, training_rows)
-                   : primal_bytes(&info, options, out->tile_rows, training_rows, widest));
+    needed =
+        row_bytes(&info, options) +
+        (dual ? dual_bytes(&info, out->tile_rows, training_rows) +
+                    dual_removal_bytes(&info, validation, options, out->tile_rows, training_rows)
+              : primal_bytes(&info, options, out->tile_rows, training_rows, widest));
     if (options->memory == 0 || needed <= (double)options->memory ||
         out->tile_rows / 2 < FEWEST_ROWS) {
       break;
@@ -215,7 +234,7 @@ enum diva_status diva_analysis_plan(const struct diva_dataset *train,
                                     const struct diva_dataset *validation,
                                     const struct diva_analysis_options *options,
                                     struct diva_plan *out, struct diva_error *error) {
-  const enum diva_status status = diva_options_check(options, error);
+  const enum diva_status status = diva_options_check(options, validation != NULL, error);
   return status == DIVA_OK ? diva_plan_make(train, validation, options,
                                             diva_plan_training_rows(train, options), out, error)
                            : status;

@@ -24,23 +24,16 @@ static const double SMALLEST_FLOAT32_SLACK = 0.1;
  * which the dual solver never forms. */
 static const double SMALLEST_PRIMAL_SLACK = 1e-3;
 
-static enum diva_status describe_validation(struct diva_primal *primal, struct diva_error *error) {
-  struct diva_engine *engine = primal->engine;
+static void describe_validation(struct diva_primal *primal) {
+  const struct diva_engine *engine = primal->engine;
   struct diva_row_set *set = &primal->validation;
   if (!engine->validation) {
-    return DIVA_OK;
+    return;
   }
   set->dataset = engine->validation;
   diva_dataset_describe(engine->validation, &set->info);
   set->labels = diva_dataset_labels(engine->validation);
-  enum diva_status status = diva_allocate(set->info.rows, sizeof(double), "validation rows",
-                                          (void **)&primal->validation_importance, error);
-  for (int64_t i = 0; i < set->info.rows && status == DIVA_OK; i++) {
-    const bool labelled = !set->labels || set->labels[i] >= 0;
-    primal->validation_importance[i] = labelled ? 1.0 / (double)set->info.labelled_rows : 0.0;
-  }
-  set->importance = primal->validation_importance;
-  return status;
+  set->importance = engine->validation_importance;
 }
 
 static double smallest_slack(const struct diva_primal *primal) {
@@ -161,9 +154,7 @@ static enum diva_status attempt(struct diva_engine *engine, bool double_tiles,
   *outcome = DONE;
   enum diva_status status =
       diva_engine_open_backend(engine, double_tiles, primal.tile_rows, primal.columns + 1, error);
-  if (status == DIVA_OK) {
-    status = describe_validation(&primal, error);
-  }
+  describe_validation(&primal);
   if (status == DIVA_OK) {
     status = diva_primal_allocate(&primal, error);
   }
@@ -182,8 +173,8 @@ static enum diva_status attempt(struct diva_engine *engine, bool double_tiles,
 
 /* A float32 result is a float32 value: what is printed, sorted and compared is then the same. */
 static void round_columns(struct diva_analysis *analysis, int64_t rows) {
-  double *columns[] = {analysis->derivative, analysis->leverage, analysis->loo_loss,
-                       analysis->loo_margin, analysis->label_quality};
+  double *columns[] = {analysis->derivative, analysis->removal,    analysis->leverage,
+                       analysis->loo_loss,   analysis->loo_margin, analysis->label_quality};
   for (size_t c = 0; c < sizeof columns / sizeof columns[0]; c++) {
     for (int64_t i = 0; columns[c] && i < rows; i++) {
       columns[c][i] = (double)(float)columns[c][i];

@@ -39,9 +39,8 @@ struct diva_primal {
   struct diva_engine *engine;
   struct diva_row_set train;
   struct diva_row_set validation;
-  double *validation_importance; /**< owned */
-  double *form;                  /**< k_ii of every row (owned) */
-  double *pull;                  /**< g_i . r_i of every row (owned) */
+  double *form; /**< k_ii of every row (owned) */
+  double *pull; /**< g_i . r_i of every row (owned) */
 
   int64_t stored_columns; /**< d */
   int64_t columns;        /**< d + D: those that are penalised */
@@ -79,7 +78,8 @@ struct diva_primal {
   double *sample_targets; /**< sample_rows x outputs (owned); NULL for plain labels */
   struct diva_matrix sample_t, sample_y; /**< in the eigenbasis, and its targets: tile type; only
                                               where diva_path_rotates() */
-  struct diva_vector sample_weight;
+  struct diva_vector sample_weight, sample_share;
+  double *sample_shares; /**< how much each counts in that choice, on the host (owned) */
 };
 
 /** A tile of rows on the device, prepared: features, targets and what is known of each row. */
@@ -142,7 +142,7 @@ enum diva_status diva_sample_draw(struct diva_primal *primal, struct diva_error 
 void diva_sample_collect(struct diva_primal *primal, const struct diva_prepared_tile *tile);
 
 /** Makes a tile of the sample's rows [first, first + count): Z in `z`, Y in `y` (given), their
- * weights in sample_weight. */
+ * weights in sample_weight and their shares in sample_share. */
 enum diva_status diva_sample_prepare(struct diva_primal *primal, int64_t first, int64_t count,
                                      struct diva_matrix y, struct diva_matrix *z,
                                      struct diva_error *error);

@@ -140,9 +140,11 @@ static enum diva_status allocate_sample(struct diva_primal *primal, struct diva_
                                   engine->element, &primal->sample_y, error);
     }
   }
-  return status == DIVA_OK
-             ? diva_engine_vector(engine, primal->sample_rows, REAL, &primal->sample_weight, error)
-             : status;
+  struct diva_vector *vectors[] = {&primal->sample_weight, &primal->sample_share};
+  for (size_t i = 0; i < sizeof vectors / sizeof vectors[0] && status == DIVA_OK; i++) {
+    status = diva_engine_vector(engine, primal->sample_rows, REAL, vectors[i], error);
+  }
+  return status;
 }
 
 static enum diva_status allocate_host(struct diva_primal *primal, struct diva_error *error) {
@@ -185,7 +187,6 @@ enum diva_status diva_primal_allocate(struct diva_primal *primal, struct diva_er
 void diva_primal_free(struct diva_primal *primal) {
   diva_engine_close_backend(primal->engine);
   diva_group_loo_free(primal);
-  free(primal->validation_importance);
   free(primal->form);
   free(primal->pull);
   free(primal->staging);
@@ -197,4 +198,5 @@ void diva_primal_free(struct diva_primal *primal) {
   free(primal->sample_index);
   free(primal->sample);
   free(primal->sample_targets);
+  free(primal->sample_shares);
 }

@@ -59,6 +59,61 @@ static enum diva_status check_classes(const struct diva_engine *engine, struct d
   return DIVA_OK;
 }
 
+/*
+ * v of the rows that count, which come as 1 among zeros: what was given for them (NULL: the same
+ * for all), made to add up to 1. `what` names it in errors.
+ */
+static enum diva_status normalise(const char *what, const double *given, int64_t rows, double *v,
+                                  struct diva_error *error) {
+  double total = 0.0;
+  for (int64_t i = 0; i < rows; i++) {
+    if (v[i] > 0.0 && given) {
+      if (!isfinite(given[i]) || given[i] < 0.0) {
+        return diva_error_set(error, DIVA_ERROR_USAGE,
+                              "%s of row %lld is %g; importances must be finite and not negative",
+                              what, (long long)i, given[i]);
+      }
+      v[i] = given[i];
+    }
+    total += v[i];
+  }
+  if (given && !(total > 0.0 && isfinite(total))) {
+    return diva_error_set(error, DIVA_ERROR_USAGE,
+                          "the %ss of the rows that count add up to %g; the sum must be positive "
+                          "and finite",
+                          what, total);
+  }
+  for (int64_t i = 0; i < rows; i++) {
+    v[i] = v[i] > 0.0 ? v[i] / total : 0.0;
+  }
+  return DIVA_OK;
+}
+
+static enum diva_status weigh_validation(struct diva_engine *engine, struct diva_error *error) {
+  struct diva_dataset_info info;
+  if (!engine->validation) {
+    return DIVA_OK;
+  }
+  diva_dataset_describe(engine->validation, &info);
+  const int32_t *labels = diva_dataset_labels(engine->validation);
+  const enum diva_status status =
+      diva_allocate(info.rows, sizeof *engine->validation_importance, "validation rows",
+                    (void **)&engine->validation_importance, error);
+  if (status != DIVA_OK) {
+    return status;
+  }
+  for (int64_t i = 0; i < info.rows; i++) {
+    engine->validation_importance[i] = !labels || labels[i] >= 0 ? 1.0 : 0.0;
+  }
+  return normalise("validation importance", engine->options->validation_importance, info.rows,
+                   engine->validation_importance, error);
+}
+
+double diva_rows_share(const struct diva_engine *engine, int64_t row) {
+  return engine->options->importance ? engine->importance[row] * (double)engine->training_rows
+                                     : 1.0;
+}
+
 enum diva_status diva_rows_prepare(struct diva_engine *engine, struct diva_error *error) {
   const double *given = given_weights(engine->train, engine->options);
   double *weight = engine->analysis->weight;
@@ -78,9 +133,14 @@ enum diva_status diva_rows_prepare(struct diva_engine *engine, struct diva_error
                           (long long)engine->training_rows);
   }
   for (int64_t i = 0; i < engine->info.rows; i++) {
-    engine->importance[i] = weight[i] > 0.0 ? 1.0 / (double)engine->training_rows : 0.0;
+    engine->importance[i] = weight[i] > 0.0 ? 1.0 : 0.0;
   }
-  return check_classes(engine, error);
+  status = normalise("importance", engine->options->importance, engine->info.rows,
+                     engine->importance, error);
+  if (status == DIVA_OK) {
+    status = weigh_validation(engine, error);
+  }
+  return status == DIVA_OK ? check_classes(engine, error) : status;
 }
 
 enum diva_status diva_rows_check_distribution(const struct diva_engine *engine,
@@ -111,18 +171,23 @@ static void blank_row(struct diva_analysis *analysis, int64_t i) {
   if (analysis->derivative) {
     analysis->derivative[i] = NAN;
   }
+  if (analysis->removal) {
+    analysis->removal[i] = NAN;
+  }
 }
 
 void diva_rows_finish(struct diva_engine *engine) {
   struct diva_analysis *analysis = engine->analysis;
   struct diva_score *loo = &analysis->summary.loo;
-  int64_t wrong = 0;
+  double wrong = 0.0;
   for (int64_t i = 0; i < engine->info.rows; i++) {
     if (engine->labels && engine->labels[i] < 0) {
       blank_row(analysis, i);
     } else if (engine->weight[i] > 0.0) {
       loo->loss += engine->importance[i] * analysis->loo_loss[i];
-      wrong += engine->labels && analysis->suggested_label[i] != engine->labels[i];
+      if (engine->labels && analysis->suggested_label[i] != engine->labels[i]) {
+        wrong += diva_rows_share(engine, i);
+      }
     }
     if (!engine->labels) {
       analysis->loo_margin[i] = NAN;
@@ -131,5 +196,5 @@ void diva_rows_finish(struct diva_engine *engine) {
     }
   }
   loo->rows = engine->training_rows;
-  loo->error = engine->labels ? (double)wrong / (double)engine->training_rows : NAN;
+  loo->error = engine->labels ? wrong / (double)engine->training_rows : NAN;
 }

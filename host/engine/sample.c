@@ -21,6 +21,19 @@ static void select_rows(const struct diva_engine *engine, int64_t wanted, int64_
   }
 }
 
+/* Where no sampled row counts, all do: there is no other objective to choose by. */
+static void fill_shares(const struct diva_engine *engine, const int64_t *index, int64_t rows,
+                        double *shares) {
+  double total = 0.0;
+  for (int64_t i = 0; i < rows; i++) {
+    shares[i] = diva_rows_share(engine, index[i]);
+    total += shares[i];
+  }
+  for (int64_t i = 0; i < rows && total == 0.0; i++) {
+    shares[i] = 1.0;
+  }
+}
+
 enum diva_status diva_sample_draw(struct diva_primal *primal, struct diva_error *error) {
   const struct diva_engine *engine = primal->engine;
   const bool dense = engine->info.has_targets || engine->info.has_base_outputs;
@@ -32,12 +45,17 @@ enum diva_status diva_sample_draw(struct diva_primal *primal, struct diva_error 
   if (status == DIVA_OK) {
     status = diva_allocate(wanted, row_bytes, "the sample", (void **)&primal->sample, error);
   }
+  if (status == DIVA_OK) {
+    status = diva_allocate(wanted, sizeof *primal->sample_shares, "the sample",
+                           (void **)&primal->sample_shares, error);
+  }
   if (status == DIVA_OK && dense) {
     status = diva_allocate(wanted * engine->info.outputs, sizeof *primal->sample_targets,
                            "the sample's targets", (void **)&primal->sample_targets, error);
   }
   if (status == DIVA_OK) {
     select_rows(engine, wanted, primal->sample_index);
+    fill_shares(engine, primal->sample_index, wanted, primal->sample_shares);
     primal->sample_rows = wanted;
   }
   return status;
@@ -111,6 +129,11 @@ enum diva_status diva_sample_prepare(struct diva_primal *primal, int64_t first, 
   enum diva_status status = engine->ops->upload(engine->backend, primal->sample_weight.buffer,
                                                 first * (int64_t)sizeof(double), primal->staging,
                                                 count * (int64_t)sizeof(double), error);
+  if (status == DIVA_OK) {
+    status = engine->ops->upload(engine->backend, primal->sample_share.buffer,
+                                 first * (int64_t)sizeof(double), primal->sample_shares + first,
+                                 count * (int64_t)sizeof(double), error);
+  }
   if (status == DIVA_OK) {
     status = engine->ops->upload(engine->backend, primal->raw.buffer, 0,
                                  primal->sample + first * row_bytes, count * row_bytes, error);

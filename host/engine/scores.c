@@ -20,7 +20,10 @@ static enum diva_status allocate_fit(struct diva_scores *kept, const struct diva
     status = diva_allocate(capacity * outputs, sizeof *kept->targets, "targets of the scores",
                            (void **)&kept->targets, error);
   }
-  return status;
+  return status == DIVA_OK && engine->options->importance
+             ? diva_allocate(capacity, sizeof *kept->shares, "shares of the scores",
+                             (void **)&kept->shares, error)
+             : status;
 }
 
 enum diva_status diva_scores_open(struct diva_scores *kept, const struct diva_primal *primal,
@@ -37,6 +40,7 @@ void diva_scores_close(struct diva_scores *kept) {
   free(kept->scores);
   free(kept->targets);
   free(kept->labels);
+  free(kept->shares);
   free(kept->tile);
   *kept = (struct diva_scores){0};
 }
@@ -47,8 +51,11 @@ static void keep_for_fit(struct diva_scores *kept, const struct diva_engine *eng
   const size_t row_bytes = (size_t)outputs * sizeof(double);
   for (int64_t i = 0; i < tile->count; i++) {
     const int64_t row = tile->first + i;
-    if (engine->weight[row] <= 0.0 || kept->ordinal++ % kept->every != 0) {
+    if (engine->importance[row] <= 0.0 || kept->ordinal++ % kept->every != 0) {
       continue;
+    }
+    if (kept->shares) {
+      kept->shares[kept->rows] = diva_rows_share(engine, row);
     }
     memcpy(kept->scores + kept->rows * outputs, kept->tile + i * outputs, row_bytes);
     if (kept->labels) {
@@ -80,6 +87,7 @@ double diva_scores_temperature(const struct diva_scores *kept, const struct diva
       .scores = kept->scores,
       .labels = kept->labels,
       .targets = kept->targets,
+      .shares = kept->shares,
       .rows = kept->rows,
       .outputs = primal->engine->info.outputs,
       .threads = primal->engine->threads,

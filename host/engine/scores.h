@@ -5,15 +5,18 @@
 
 #include "primal.h"
 
-/** Every `every`-th training row's scores; all of them unless that takes too much memory. */
+/** Scores of every `every`-th row of the objective; all of them unless that takes too much memory.
+ */
 struct diva_scores {
   double *scores;  /**< NULL: the temperature needs no fitting */
   double *targets; /**< only where there are no labels */
   int32_t *labels;
-  double *tile; /**< one tile as downloaded */
+  double *shares; /**< only where rows do not count alike; then those that do not count are left out
+                   */
+  double *tile;   /**< one tile as downloaded */
   int64_t rows;
   int64_t every;
-  int64_t ordinal; /**< training rows seen */
+  int64_t ordinal; /**< rows of the objective seen */
 };
 
 /** `fit`: the temperature is to be fitted, so scores are kept. */

@@ -60,7 +60,7 @@ static enum diva_status add_tile(struct search *search, int64_t first, int64_t c
     status = diva_tile_fetch(primal, results.loss, count, search->loss, error);
   }
   for (int64_t i = 0; i < count && status == DIVA_OK; i++) {
-    *sum += search->loss[i];
+    *sum += primal->sample_shares[first + i] * search->loss[i];
   }
   return status;
 }

@@ -30,8 +30,9 @@ static void add_row(const struct diva_temperature_problem *problem, int64_t i, d
   }
   mean /= mass;
   square /= mass;
+  const double share = problem->shares ? problem->shares[i] : 1.0;
   for (int64_t c = 0; c < problem->outputs; c++) {
-    const double y = target_value(problem, i, c);
+    const double y = share * target_value(problem, i, c);
     *slope += y * (mean - (score[c] - largest));
     *curvature += y * (square - mean * mean);
   }

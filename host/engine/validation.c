@@ -1,4 +1,5 @@
-/* The validation set: its loss and error, and the sums that the derivative of its loss needs. */
+/* The validation set: its loss and error, and the sums that the derivative of its loss and the
+ * effect of removals need. */
 #include "primal.h"
 
 #include <math.h>
@@ -30,6 +31,10 @@ static enum diva_status visit_validation(struct diva_primal *primal, void *conte
                                            (struct diva_vector){0}, tile->z, primal->cross_scratch,
                                            error);
   }
+  if (status == DIVA_OK && engine->options->removal) {
+    status = engine->ops->gram_accumulate(engine->backend, tile->z, tile->facts.importance,
+                                          primal->adjoint_gram, error);
+  }
   if (status == DIVA_OK) {
     status = diva_tile_fetch(primal, results.loss, rows, loss, error);
   }
@@ -52,6 +57,9 @@ enum diva_status diva_validation_run(struct diva_primal *primal, struct diva_err
   struct diva_score *score = &engine->analysis->summary.validation;
   *score = (struct diva_score){.rows = primal->validation.info.labelled_rows};
   enum diva_status status = diva_engine_zero(engine, primal->cross_scratch, error);
+  if (status == DIVA_OK) {
+    status = diva_engine_zero(engine, primal->adjoint_gram, error);
+  }
   if (status == DIVA_OK) {
     status = diva_tiles_visit(primal, &primal->validation, "validation", PHASE_LOO,
                               visit_validation, score, error);

@@ -90,7 +90,9 @@ struct diva_analysis_options {
   double rbf_bandwidth; /**< sigma as a multiple of the median distance between training rows, as
                              scaled; 0: 0.7 */
   bool intercept;
-  bool derivative;       /**< compute the derivative too (one more pass) */
+  bool derivative; /**< compute the derivative too (one more pass) */
+  bool removal; /**< and the exact effect of removing each row, see struct diva_columns: beside the
+                     derivative of the squared loss of a validation set */
   bool deterministic;    /**< the same bytes whatever the number of threads */
   const char *backend;   /**< NULL or "auto": the best that is ready; else by name */
   int threads;           /**< 0: one a core */
@@ -103,6 +105,11 @@ struct diva_analysis_options {
                             without any row of its code (-1: without itself), and the derivative is
                             of that loss; leverages stay each row's own. The primal still chooses
                             lambda by plain LOO. NULL: plain LOO */
+  /** How much each row that is trained on counts in the LOO objective: rows, >= 0, borrowed for the
+   * call, taken over their sum. Other rows never count. Lambda and temperature are chosen by it too
+   * (lambda without it where it is 0 for all sampled rows). NULL: all count alike. */
+  const double *importance;
+  const double *validation_importance; /**< the same for the labelled rows of the validation set */
   struct diva_progress progress;
   diva_scores_sink scores; /**< NULL: not wanted */
   void *scores_context;    /**< passed to it */
@@ -118,15 +125,20 @@ struct diva_columns {
   int64_t rows;
   const double *derivative; /**< d(mean loss)/d alpha_i: positive = weighting the row up raises the
                                  error. NULL unless asked for */
-  const double *leverage;   /**< h_i = alpha_i z_i' C z_i, in [0, 1) */
-  const double *loo_loss;   /**< loss of the LOO prediction */
-  const double *loo_margin; /**< largest LOO score of another class minus the given label's */
+  /** Mean validation loss of the model trained without the row, less that of the model with it; for
+   * a labelled row of weight 0, loss with the row at weight 1 less loss without. Exact where
+   * lambda, scaling and kernel stay as they are. NULL unless asked for. */
+  const double *removal;
+  const double *leverage;         /**< h_i = alpha_i z_i' C z_i, in [0, 1) */
+  const double *loo_loss;         /**< loss of the LOO prediction */
+  const double *loo_margin;       /**< largest LOO score of another class minus the given label's */
   const double *label_quality;    /**< softmax(t F_i) of the given label, in [0, 1] */
   const double *weight;           /**< alpha_i used; 0 for unlabelled rows */
   const int32_t *suggested_label; /**< class of the largest LOO score */
 };
 
-/** A mean loss and, for class labels, the share misclassified (NaN otherwise). */
+/** A mean loss and, for class labels, the share misclassified (NaN otherwise), both weighted by the
+ * importances of the rows. */
 struct diva_score {
   double loss;
   double error;
@@ -185,8 +197,10 @@ DIVA_API const char *diva_kernel_name(enum diva_kernel kernel);
  * DIVA_ERROR_RESOURCE (memory limit, backend), DIVA_ERROR_USAGE, DIVA_ERROR_CANCELLED.
  * Cost, primal: three passes over the features (four for cross-entropy with a fitted temperature),
  * 4 n d^2 + 10 n d k flops, O(d^2 + tile (d + k) + n) memory. Dual: O(n^2 d + n^3), O(n (n + d)).
- * With an RBF kernel of D features d is d + D in these, and one light pass and n d D flops a pass
- * come on top.
+ * Removal, primal: one more sum of d x d over the validation set and its form in the last pass;
+ * dual: nothing to speak of, but for rows of weight 0 O(d min(d, validation rows)) memory, and
+ * flops a row. With an RBF kernel of D features d is d + D in these, and one light pass and n d D
+ * flops a pass come on top.
  */
 DIVA_API enum diva_status diva_analysis_run(struct diva_dataset *train,
                                             struct diva_dataset *validation,
@@ -195,8 +209,8 @@ DIVA_API enum diva_status diva_analysis_run(struct diva_dataset *train,
 
 /**
  * Settles what `options` leave open - scale AUTO, kernel AUTO, an RBF bandwidth of 0 - by the least
- * mean squared LOO loss on a seeded sample of at most 10,240 labelled rows, with at most 1,024
- * Fourier features; lambda is chosen anew for each trial unless it is given.
+ * mean squared LOO loss on a seeded sample of at most 10,240 labelled rows, which all count alike,
+ * with at most 1,024 Fourier features; lambda is chosen anew for each trial unless it is given.
  * @param options  read and written
  * @return DIVA_ERROR_USAGE for a dataset of targets where something is open
  * Cost: one pass over the features, and up to seven analyses of the sample.

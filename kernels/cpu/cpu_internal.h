@@ -138,8 +138,9 @@ enum diva_status diva_cpu_derivative_rows(struct diva_backend *, struct diva_mat
 enum diva_status diva_cpu_path_rows(struct diva_backend *, struct diva_matrix t,
                                     struct diva_matrix y, struct diva_vector eigenvalues,
                                     struct diva_vector penalised, struct diva_matrix cross,
-                                    struct diva_vector weight, struct diva_vector lambdas,
-                                    struct diva_vector sums, struct diva_error *);
+                                    struct diva_vector weight, struct diva_vector share,
+                                    struct diva_vector lambdas, struct diva_vector sums,
+                                    struct diva_error *);
 /* algebra.c */
 enum diva_status diva_cpu_symmetrize(struct diva_backend *, struct diva_matrix a,
                                      struct diva_error *);

@@ -240,12 +240,14 @@ static double path_form(const struct diva_backend *backend, const void *t, int64
 enum diva_status diva_cpu_path_rows(struct diva_backend *backend, struct diva_matrix t,
                                     struct diva_matrix y, struct diva_vector eigenvalues,
                                     struct diva_vector penalised, struct diva_matrix cross,
-                                    struct diva_vector weight, struct diva_vector lambdas,
-                                    struct diva_vector sums, struct diva_error *error) {
+                                    struct diva_vector weight, struct diva_vector share,
+                                    struct diva_vector lambdas, struct diva_vector sums,
+                                    struct diva_error *error) {
   (void)error;
   const double *s = diva_cpu_reals(eigenvalues);
   const double *has_penalty = diva_cpu_reals(penalised);
   const double *alpha = diva_cpu_reals(weight);
+  const double *shares = diva_cpu_reals(share);
   const int64_t outputs = y.columns;
   for (int64_t l = 0; l < lambdas.length; l++) {
     const double lambda = diva_cpu_reals(lambdas)[l];
@@ -270,7 +272,7 @@ enum diva_status diva_cpu_path_rows(struct diva_backend *backend, struct diva_ma
                            one_minus_h;
           loss += r * r;
         }
-        row_losses[row] = loss;
+        row_losses[row] = shares[row] * loss;
       }
     }
     double total = 0.0;

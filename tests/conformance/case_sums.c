@@ -162,7 +162,7 @@ void case_quadform(struct conformance *self) {
 }
 
 struct path {
-  const struct guarded *t, *y, *eigenvalues, *penalised, *cross, *weight, *lambdas, *sums;
+  const struct guarded *t, *y, *eigenvalues, *penalised, *cross, *weight, *share, *lambdas, *sums;
 };
 
 /* Shrinks of all directions at one lambda. */
@@ -178,6 +178,7 @@ static void compare_path(struct conformance *self, const struct path *path, int6
   long double scale = fabsl(want);
   for (int64_t i = 0; i < self->shape.rows; i++) {
     const double *t = path->t->values + i * d;
+    const long double share = path->share->values[i];
     long double form = 0.0L;
     for (int64_t a = 0; a < d; a++) {
       form += (long double)t[a] * (long double)t[a] * shrink(path, a, lambda);
@@ -192,8 +193,8 @@ static void compare_path(struct conformance *self, const struct path *path, int6
         e -= term;
         size += fabsl(term);
       }
-      want += e / slack * (e / slack);
-      scale += size / slack * (size / slack) / slack;
+      want += share * (e / slack) * (e / slack);
+      scale += share * (size / slack) * (size / slack) / slack;
     }
   }
   conformance_compare(self, path->sums->result[l], want, scale);
@@ -218,6 +219,7 @@ void case_path_rows(struct conformance *self) {
       .penalised = conformance_input(self, ELEMENT_REAL, 1, shape.columns, penalised),
       .cross = conformance_random(self, ELEMENT_REAL, shape.outputs, shape.columns),
       .weight = make_weights(self, shape.rows, false),
+      .share = make_weights(self, shape.rows, false),
       .lambdas = conformance_input(self, ELEMENT_REAL, 1, LAMBDAS, lambdas),
       .sums = conformance_changes(conformance_random(self, ELEMENT_REAL, 1, LAMBDAS)),
   };
@@ -226,7 +228,8 @@ void case_path_rows(struct conformance *self) {
       self->ops->path_rows(self->backend, conformance_matrix(path.t), conformance_matrix(path.y),
                            conformance_vector(path.eigenvalues), conformance_vector(path.penalised),
                            conformance_matrix(path.cross), conformance_vector(path.weight),
-                           conformance_vector(path.lambdas), conformance_vector(path.sums), &error),
+                           conformance_vector(path.share), conformance_vector(path.lambdas),
+                           conformance_vector(path.sums), &error),
       &error);
   for (int64_t l = 0; l < LAMBDAS; l++) {
     compare_path(self, &path, l);

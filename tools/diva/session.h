@@ -47,6 +47,7 @@ struct cli_result {
   bool descending;
   const struct diva_decision_columns *decision; /**< NULL: none taken */
   int64_t flagged;                              /**< label issues, -1: not decided */
+  const uint8_t *misleads; /**< rows on which the derivative misleads, NULL: not found out */
 };
 
 /** Checks the outputs asked for, then opens the datasets. Close it whatever came of it. */

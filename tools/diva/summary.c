@@ -1,5 +1,6 @@
 /* What came of a run, in a few lines for a person. */
 #include "summary.h"
+#include "exact.h"
 #include "output.h"
 #include "verify.h"
 
@@ -268,6 +269,7 @@ void cli_summary_print(FILE *out, const struct cli_session *session,
   cli_verify_print(out, session, result);
   if (!result->decision) {
     print_harmful(out, session);
+    cli_exact_print(out, session, result->misleads);
   }
   print_notes(out, session, result);
   print_files(out, session, result);

@@ -22,8 +22,7 @@ static const long double STEP = 1e-40L;
 struct brute {
   const struct brute_problem *problem;
   bool by_rows;
-  int64_t width; /* unknowns: columns or rows, and 1 with an intercept */
-  int64_t training_rows;
+  int64_t width;             /* unknowns: columns or rows, and 1 with an intercept */
   long double *basis, *held; /* of the two sets, rows x width, the constant 1 last */
   number *alpha;
   number *matrix, *right;    /* of the equations: width x width; width x outputs */
@@ -306,32 +305,56 @@ static double leverage_of(const struct brute *self, int64_t row) {
   return (double)sum;
 }
 
-/* Mean LOO loss over the training rows, or mean loss over the labelled validation rows. */
-static number objective(const struct brute *self) {
-  const struct brute_problem *problem = self->problem;
-  const struct brute_rows *held = &problem->validation;
+/* How much a row counts: not at all where it has no label or is not trained on. */
+static long double importance_of(const struct brute_problem *problem, int64_t i) {
+  const long double given = problem->importance ? (long double)problem->importance[i] : 1.0L;
+  return weight_of(problem, i) > 0.0 ? given : 0.0L;
+}
+
+static long double validation_importance_of(const struct brute_problem *problem, int64_t v) {
+  const bool labelled = !problem->validation.labels || problem->validation.labels[v] >= 0;
+  const double *given = problem->validation_importance;
+  return labelled ? (given ? (long double)given[v] : 1.0L) : 0.0L;
+}
+
+/* Mean loss over the validation rows. */
+static number validation_loss(const struct brute *self) {
+  const struct brute_rows *held = &self->problem->validation;
   number sum = 0.0L;
-  int64_t count = 0;
+  long double total = 0.0L;
   form_equations(self);
-  if (held->rows > 0) {
-    refit(self, -1);
-    for (int64_t v = 0; v < held->rows; v++) {
-      if (!held->labels || held->labels[v] >= 0) {
-        predict(self, held, self->held, v);
-        sum += loss_of(self, held, v);
-        count++;
-      }
+  refit(self, -1);
+  for (int64_t v = 0; v < held->rows; v++) {
+    const long double importance = validation_importance_of(self->problem, v);
+    if (importance > 0.0L) {
+      predict(self, held, self->held, v);
+      sum += importance * loss_of(self, held, v);
+      total += importance;
     }
-    return sum / (long double)count;
   }
+  return sum / total;
+}
+
+/* Mean LOO loss over the training rows. */
+static number loo_loss(const struct brute *self) {
+  const struct brute_problem *problem = self->problem;
+  number sum = 0.0L;
+  long double total = 0.0L;
+  form_equations(self);
   for (int64_t i = 0; i < problem->train.rows; i++) {
-    if (weight_of(problem, i) > 0.0) {
+    const long double importance = importance_of(problem, i);
+    if (importance > 0.0L) {
       refit(self, i);
       predict(self, &problem->train, self->basis, i);
-      sum += loss_of(self, &problem->train, i);
+      sum += importance * loss_of(self, &problem->train, i);
+      total += importance;
     }
   }
-  return sum / (long double)self->training_rows;
+  return sum / total;
+}
+
+static number objective(const struct brute *self) {
+  return self->problem->validation.rows > 0 ? validation_loss(self) : loo_loss(self);
 }
 
 static void open_brute(struct brute *self, const struct brute_problem *problem) {
@@ -351,7 +374,6 @@ static void open_brute(struct brute *self, const struct brute_problem *problem) 
   self->scores = reference_allocate(k, sizeof *self->scores);
   for (int64_t i = 0; i < problem->train.rows; i++) {
     self->alpha[i] = weight_of(problem, i);
-    self->training_rows += weight_of(problem, i) > 0.0;
   }
 }
 
@@ -381,27 +403,31 @@ static void create_answer(const struct brute_problem *problem, struct brute_answ
 
 static void score_validation(const struct brute *self, struct brute_answer *answer) {
   const struct brute_rows *held = &self->problem->validation;
-  int64_t wrong = 0;
-  int64_t count = 0;
+  long double wrong = 0.0L;
+  long double total = 0.0L;
   refit(self, -1);
   for (int64_t v = 0; v < held->rows; v++) {
+    const long double importance = validation_importance_of(self->problem, v);
     predict(self, held, self->held, v);
-    if (held->labels && held->labels[v] >= 0) {
-      wrong += best_class(self) != held->labels[v];
-      count++;
-    }
+    wrong += held->labels && best_class(self) != held->labels[v] ? importance : 0.0L;
+    total += importance;
   }
-  answer->validation_error = held->labels ? (double)wrong / (double)count : (double)NAN;
-  answer->validation_mean = (double)creall(objective(self));
+  answer->validation_error = held->labels ? (double)(wrong / total) : (double)NAN;
+  answer->validation_mean = (double)creall(validation_loss(self));
+}
+
+/* Whether a row is among those wanted, spread over all, and has a label. */
+static bool is_wanted(const struct brute *self, int64_t wanted, int64_t row) {
+  const int64_t n = self->problem->train.rows;
+  const int64_t stride = wanted < 0 || wanted >= n ? 1 : n / wanted;
+  return row % stride == 0 &&
+         !(self->problem->train.labels && self->problem->train.labels[row] < 0);
 }
 
 static void differentiate(const struct brute *self, int64_t wanted, struct brute_answer *answer) {
-  const int64_t n = self->problem->train.rows;
-  const int64_t stride = wanted < 0 || wanted >= n ? 1 : n / wanted;
-  for (int64_t j = 0; j < n; j++) {
-    const bool unlabelled = self->problem->train.labels && self->problem->train.labels[j] < 0;
+  for (int64_t j = 0; j < self->problem->train.rows; j++) {
     answer->derivative[j] = (double)NAN;
-    if (j % stride != 0 || unlabelled) {
+    if (!is_wanted(self, wanted, j)) {
       continue;
     }
     const number weight = self->alpha[j];
@@ -415,21 +441,45 @@ void brute_solve(const struct brute_problem *problem, int64_t derivatives,
                  struct brute_answer *answer) {
   struct brute self;
   open_brute(&self, problem);
+  long double loss = 0.0L;
+  long double wrong = 0.0L;
+  long double total = 0.0L;
   create_answer(problem, answer);
   form_equations(&self);
   for (int64_t i = 0; i < problem->train.rows; i++) {
-    const bool trained = weight_of(problem, i) > 0.0;
+    const long double importance = importance_of(problem, i);
     answer->leverage[i] = leverage_of(&self, i);
     refit(&self, i);
     predict(&self, &problem->train, self.basis, i);
     describe_row(&self, i, answer);
-    answer->loo_mean += trained ? answer->loo_loss[i] / (double)self.training_rows : 0.0;
+    const bool missed = problem->train.labels && best_class(&self) != problem->train.labels[i];
+    wrong += missed ? importance : 0.0L;
+    loss += importance > 0.0L ? importance * answer->loo_loss[i] : 0.0L;
+    total += importance;
   }
+  answer->loo_error = problem->train.labels ? (double)(wrong / total) : (double)NAN;
+  answer->loo_mean = (double)(loss / total);
   if (problem->validation.rows > 0) {
     score_validation(&self, answer);
   }
   if (derivatives != 0) {
     differentiate(&self, derivatives, answer);
+  }
+  close_brute(&self);
+}
+
+void brute_remove(const struct brute_problem *problem, int64_t wanted, double *out) {
+  struct brute self;
+  open_brute(&self, problem);
+  const long double before = creall(validation_loss(&self));
+  for (int64_t j = 0; j < problem->train.rows; j++) {
+    out[j] = (double)NAN;
+    if (is_wanted(&self, wanted, j)) {
+      const number weight = self.alpha[j];
+      self.alpha[j] = creall(weight) > 0.0L ? 0.0L : 1.0L;
+      out[j] = (double)(creall(validation_loss(&self)) - before);
+      self.alpha[j] = weight;
+    }
   }
   close_brute(&self);
 }

@@ -22,7 +22,9 @@ struct brute_problem {
   int64_t columns, outputs;
   struct brute_rows train, validation; /**< validation.rows 0: none */
   double *weights;                     /**< train.rows, or NULL. Owned */
-  const int32_t *groups; /**< train.rows: rows left out together, -1 alone; or NULL. Borrowed */
+  const int32_t *groups;    /**< train.rows: rows left out together, -1 alone; or NULL. Borrowed */
+  const double *importance; /**< train.rows, or NULL. Borrowed, as the next */
+  const double *validation_importance; /**< validation.rows, or NULL */
   enum diva_scale scale;
   enum diva_loss loss;
   bool intercept;
@@ -35,7 +37,7 @@ struct brute_answer {
   double *leverage, *loo_loss, *loo_margin, *label_quality, *derivative;
   double *scores; /**< rows x outputs: F of each row, left out where it is trained on */
   int32_t *suggested_label;
-  double loo_mean, validation_mean, validation_error;
+  double loo_mean, loo_error, validation_mean, validation_error;
 };
 
 /**
@@ -44,6 +46,13 @@ struct brute_answer {
  */
 void brute_solve(const struct brute_problem *problem, int64_t derivatives,
                  struct brute_answer *answer);
+
+/**
+ * What the validation loss changes by when a row is taken out and the model refitted, or, for a row
+ * of weight 0, put in with weight 1; scaled as before. `wanted` as for derivatives; NaN for the
+ * others and for unlabelled rows.
+ */
+void brute_remove(const struct brute_problem *problem, int64_t wanted, double *out);
 
 void brute_free(struct brute_answer *answer);
 void brute_rows_free(struct brute_rows *rows);

@@ -115,6 +115,8 @@ struct diva_analysis_options problem_options(const struct brute_problem *problem
   options.scale = problem->scale;
   options.intercept = problem->intercept;
   options.groups = problem->groups;
+  options.importance = problem->importance;
+  options.validation_importance = problem->validation_importance;
   options.threads = 1;
   return options;
 }

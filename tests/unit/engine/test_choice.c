@@ -4,7 +4,17 @@
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+/* Importances that matter, some 0. */
+static const double *make_importance(int64_t rows) {
+  double *importance = reference_allocate(rows, sizeof *importance);
+  for (int64_t i = 0; i < rows; i++) {
+    importance[i] = i % 5 == 3 ? 0.0 : (i % 2 == 0 ? 40.0 : 1.0);
+  }
+  return importance;
+}
 
 /* Slope in t of the mean cross-entropy of softmax(t F), over the rows trained on. */
 static long double entropy_slope(const struct brute_problem *problem,
@@ -27,7 +37,8 @@ static long double entropy_slope(const struct brute_problem *problem,
     for (int64_t c = 0; c < k; c++) {
       const double y =
           problem->train.labels ? (label == c ? 1.0 : 0.0) : problem->train.targets[i * k + c];
-      slope += y * (mean / mass - f[c]);
+      const double importance = problem->importance ? problem->importance[i] : 1.0;
+      slope += importance * y * (mean / mass - f[c]);
     }
   }
   return slope;
@@ -73,6 +84,7 @@ Test(engine_choice, temperature_minimises_the_cross_entropy_of_loo_scores) {
     problem_make(&spec, &problem);
     problem.loss =
         number / 2 % 2 || !problem.train.labels ? DIVA_LOSS_CROSS_ENTROPY : DIVA_LOSS_SQUARED;
+    problem.importance = number < 12 ? NULL : make_importance(spec.rows);
     brute_solve(&problem, 0, &answer);
     const double want = best_temperature(&problem, &answer);
     struct diva_analysis_options options = problem_options(&problem);
@@ -85,6 +97,7 @@ Test(engine_choice, temperature_minimises_the_cross_entropy_of_loo_scores) {
                 diva_solver_name(options.solver), error, want);
     }
     brute_free(&answer);
+    free((void *)problem.importance);
     problem_free(&problem);
   }
   printf("temperature: relative error %.1e\n", worst);
@@ -154,7 +167,7 @@ Test(engine_choice, lambda_has_nearly_the_least_loo_loss) {
   static const enum problem_kind kinds[] = {KIND_LABELS, KIND_REGRESSION, KIND_LABELS_AND_BASE,
                                             KIND_SOFT_LABELS};
   double worst = 1.0;
-  for (int number = 0; number < 24; number++) {
+  for (int number = 0; number < 48; number++) {
     const bool wide = number % 2;
     const struct problem_spec spec = {wide ? 14 : 36,
                                       wide ? 24 : 7,
@@ -166,7 +179,8 @@ Test(engine_choice, lambda_has_nearly_the_least_loo_loss) {
     struct brute_problem problem;
     problem_make(&spec, &problem);
     problem.intercept = number / 2 % 2;
-    problem.scale = (enum diva_scale)(number / 8);
+    problem.scale = (enum diva_scale)(number / 8 % 3);
+    problem.importance = number < 24 ? NULL : make_importance(spec.rows);
     struct diva_analysis_options options = problem_options(&problem);
     options.lambda = 0.0;
     const double best = best_on_grid(&problem, feature_size(&problem));
@@ -179,6 +193,7 @@ Test(engine_choice, lambda_has_nearly_the_least_loo_loss) {
       cr_expect(ratio <= 1.005, "problem %d, %s: LOO loss at lambda %g is %.4f of the least",
                 number, diva_solver_name(options.solver), summary.lambda, ratio);
     }
+    free((void *)problem.importance);
     problem_free(&problem);
   }
   printf("lambda: LOO loss %.5f of the least on a fine grid\n", worst);
@@ -196,6 +211,27 @@ Test(engine_choice, lambda_from_a_sample) {
   const struct diva_summary again = run_summary(&problem, &options);
   cr_expect(first.lambda == again.lambda);
   cr_expect(loo_at(&problem, first.lambda) <= 1.02 * whole);
+  problem_free(&problem);
+}
+
+/* Where no row of the sample counts, lambda is chosen as if all did. */
+Test(engine_choice, lambda_from_a_sample_without_importance) {
+  enum { ROWS = 60, SAMPLE = 6 };
+  double importance[ROWS] = {0};
+  struct brute_problem problem;
+  problem_make(&(struct problem_spec){ROWS, 4, 3, 0, KIND_LABELS, WEIGHTS_NONE, 22}, &problem);
+  struct diva_analysis_options options = problem_options(&problem);
+  options.lambda = 0.0;
+  options.sample_rows = SAMPLE;
+  const double plain = run_summary(&problem, &options).lambda;
+  int others = 0;
+  options.importance = importance;
+  for (int64_t i = 0; i < ROWS; i++) {
+    importance[i] = 1.0;
+    others += run_summary(&problem, &options).lambda != plain;
+    importance[i] = 0.0;
+  }
+  cr_expect(others > 0 && others <= SAMPLE, "%d rows change lambda", others);
   problem_free(&problem);
 }
 

@@ -30,14 +30,27 @@ static void expect_close(const char *column, double error, double tolerance,
             problem->validation.rows > 0);
 }
 
+/* Effects of removals, where there are any, against those of the problem in the mapped features. */
+static void compare_removal(const struct brute_problem *problem, const struct brute_problem *mapped,
+                            const double *removal) {
+  double *want = reference_allocate(problem->train.rows, sizeof *want);
+  if (removal) {
+    brute_remove(mapped, -1, want);
+    expect_close("removal", problem_error(removal, want, problem->train.rows, FLOOR, false),
+                 TOLERANCE, problem);
+  }
+  free(want);
+}
+
 /* Every column against refits of the same problem in the mapped features. */
 static double compare(const struct brute_problem *problem, const struct fourier_spec *spec) {
-  const struct diva_analysis_options options = kernel_options(problem, spec);
+  struct diva_analysis_options options = kernel_options(problem, spec);
   struct brute_problem mapped;
   struct brute_answer answer;
   struct diva_columns columns;
   struct diva_summary summary;
   double sigma;
+  options.removal = problem->validation.rows > 0 && problem->loss == DIVA_LOSS_SQUARED;
   fourier_map_problem(problem, spec, &mapped, &sigma);
   brute_solve(&mapped, -1, &answer);
   struct diva_analysis *analysis = problem_run(problem, &options);
@@ -59,6 +72,7 @@ static double compare(const struct brute_problem *problem, const struct fourier_
     expect_close(checks[c].name, error, TOLERANCE, problem);
     worst = fmax(worst, error);
   }
+  compare_removal(problem, &mapped, columns.removal);
   if (problem->validation.rows > 0) {
     expect_close("validation loss", fabs(summary.validation.loss / answer.validation_mean - 1.0),
                  TOLERANCE, problem);
@@ -117,6 +131,33 @@ Test(engine_kernel, groups_left_out_together) {
     struct brute_problem problem;
     problem_make(&shape, &problem);
     problem.groups = groups;
+    problem.lambda = 0.4;
+    compare(&problem, &spec);
+    problem_free(&problem);
+  }
+}
+
+/* Rows that do not count alike in either objective, alone and by groups. */
+Test(engine_kernel, importances) {
+  enum { ROWS = 24, HELD = 6 };
+  static const double held[HELD] = {0.5, 0.0, 3.0, 1.0, 7.0, 0.25};
+  double importance[ROWS];
+  int32_t groups[ROWS];
+  for (int32_t i = 0; i < ROWS; i++) {
+    importance[i] = i % 4 == 1 ? 0.0 : 0.1 * (double)(i + 1);
+    groups[i] = i % 5 == 4 ? -1 : i / 3;
+  }
+  for (int number = 0; number < 6; number++) {
+    const bool validation = number < 2;
+    const struct problem_spec shape = {ROWS,         4, 3, validation ? HELD : 0, KIND_LABELS,
+                                       WEIGHTS_POOL, 72};
+    const struct fourier_spec spec = {6, 0.9, 12};
+    struct brute_problem problem;
+    problem_make(&shape, &problem);
+    problem.importance = importance;
+    problem.validation_importance = validation ? held : NULL;
+    problem.groups = number < 4 ? NULL : groups;
+    problem.loss = number % 2 ? DIVA_LOSS_CROSS_ENTROPY : DIVA_LOSS_SQUARED;
     problem.lambda = 0.4;
     compare(&problem, &spec);
     problem_free(&problem);
@@ -298,14 +339,20 @@ static double loo_loss_at(const struct brute_problem *problem,
 /* Lambda of a wide system is searched for without eigenvectors; of a narrow one it is not. Either
  * way nothing near it does better. */
 Test(engine_kernel, chosen_lambda_is_the_least) {
+  enum { ROWS = 240 };
   static const int64_t features[] = {128, 2100};
   static const enum problem_kind kinds[] = {KIND_LABELS, KIND_LABELS_AND_BASE, KIND_SOFT_LABELS};
+  double importance[ROWS];
+  for (int i = 0; i < ROWS; i++) {
+    importance[i] = i < ROWS / 8 ? 1.0 : 0.0;
+  }
   for (int number = 0; number < 4; number++) {
-    const struct problem_spec shape = {240, 4, 3, 0, kinds[number % 3], WEIGHTS_POOL, 61};
+    const struct problem_spec shape = {ROWS, 4, 3, 0, kinds[number % 3], WEIGHTS_POOL, 61};
     struct brute_problem problem;
     struct diva_summary summary;
     problem_make(&shape, &problem);
     problem.scale = DIVA_SCALE_STANDARDIZE;
+    problem.importance = number == 2 ? importance : NULL;
     const struct fourier_spec spec = {features[number > 0], 0.7, 0};
     struct diva_analysis_options options = kernel_options(&problem, &spec);
     options.derivative = false;
