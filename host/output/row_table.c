@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 struct diva_row_table {
   const char *path;           /* borrowed while reading */
@@ -27,11 +28,11 @@ struct diva_row_table {
 static bool ends_with(const char *path, const char *extension) {
   const size_t length = strlen(path);
   const size_t tail = strlen(extension);
-  return length > tail && strcmp(path + length - tail, extension) == 0;
+  return length > tail && strcasecmp(path + length - tail, extension) == 0;
 }
 
 bool diva_row_table_is_path(const char *path) {
-  return ends_with(path, ".csv") || ends_with(path, ".jsonl");
+  return ends_with(path, ".csv") || ends_with(path, ".jsonl") || ends_with(path, ".ndjson");
 }
 
 static bool grow(struct diva_row_table *table) {

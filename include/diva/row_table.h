@@ -11,7 +11,7 @@ DIVA_BEGIN_DECLARATIONS
 
 struct diva_row_table;
 
-/** Whether a path ends like a table: .csv or .jsonl. */
+/** Whether a path ends like a table: .csv, .jsonl or .ndjson, in capitals or not. */
 DIVA_API bool diva_row_table_is_path(const char *path);
 
 /**

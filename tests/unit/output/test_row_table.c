@@ -65,7 +65,7 @@ Test(row_table, jsonl) {
   for (int i = 0; i < 1000; i++) {
     end += sprintf(end, "{\"id\":%d}\n", i);
   }
-  table = read_table("many.jsonl", many);
+  table = read_table("many.NDJSON", many);
   cr_assert(diva_row_table_rows(table) == 1000);
   expect_cell(table, 0, ID, "0");
   expect_cell(table, 999, ID, "999");
