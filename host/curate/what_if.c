@@ -254,19 +254,20 @@ static void count_changes(const struct question *question, struct diva_what_if *
 static enum diva_status fill_columns(const struct question *question, struct diva_what_if *what_if,
                                      struct diva_error *error) {
   const int64_t rows = question->info.rows;
+  const int32_t *labels = question->labels[1];
   struct diva_columns before, after;
   diva_analysis_columns(what_if->analyses[0], &before);
   diva_analysis_columns(what_if->analyses[1], &after);
   enum diva_status status = diva_allocate(rows, sizeof *what_if->change, "changes of the loss",
                                           (void **)&what_if->change, error);
-  if (status == DIVA_OK && question->labels[1]) {
+  if (status == DIVA_OK && labels) {
     status = diva_allocate(rows, sizeof *what_if->labels, "changed labels",
                            (void **)&what_if->labels, error);
   }
   for (int64_t i = 0; i < rows && status == DIVA_OK; i++) {
     what_if->change[i] = after.loo_loss[i] - before.loo_loss[i];
-    if (what_if->labels) {
-      what_if->labels[i] = question->labels[1][i];
+    if (labels) {
+      what_if->labels[i] = labels[i];
     }
   }
   what_if->columns = (struct diva_what_if_columns){.rows = rows,

@@ -53,14 +53,17 @@ static struct diva_score *score_of(struct diva_what_if_figures *figures, const s
   return sums->after ? &pair->after : &pair->before;
 }
 
-/* One row tested by a label; -1 for targets, which have no classes to mistake. */
+static void add_row(struct diva_score *score, double loss, bool wrong) {
+  score->rows++;
+  score->loss += loss;
+  score->error += wrong;
+}
+
+/* One row tested by a label; targets have none, and no classes to mistake. */
 static void add(const struct sums *sums, double loss, int32_t prediction, int32_t label) {
-  struct diva_score *scores[] = {score_of(sums->all, sums),
-                                 label >= 0 ? score_of(&sums->classes[label], sums) : NULL};
-  for (int i = 0; i < 2 && scores[i]; i++) {
-    scores[i]->rows++;
-    scores[i]->loss += loss;
-    scores[i]->error += prediction != label;
+  add_row(score_of(sums->all, sums), loss, prediction != label);
+  if (sums->classes) {
+    add_row(score_of(&sums->classes[label], sums), loss, prediction != label);
   }
 }
 

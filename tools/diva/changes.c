@@ -178,7 +178,7 @@ static enum diva_status allocate(const struct diva_dataset *dataset, int64_t row
                                  struct cli_changes *changes, uint8_t **marks,
                                  struct diva_error *error) {
   const double *given = diva_dataset_weights(dataset);
-  changes->weights = malloc((size_t)rows * sizeof *changes->weights);
+  changes->weights = calloc((size_t)rows, sizeof *changes->weights);
   *marks = malloc((size_t)rows);
   if (!changes->weights || !*marks) {
     return diva_error_set(error, DIVA_ERROR_RESOURCE, "out of memory for the weights of %lld rows",

@@ -4,7 +4,6 @@
 
 #include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* Values that getopt_long returns for long options: the index in the table above every letter. */
@@ -146,16 +145,4 @@ enum diva_status cli_options_parse(const char *command,
   }
   *first_file = optind;
   return status;
-}
-
-void cli_options_free(const struct cli_option_group *const *groups, void *settings) {
-  const struct cli_option *options[CLI_OPTIONS_MAX];
-  const int count = cli_options_collect(groups, options);
-  for (int i = 0; i < count; i++) {
-    if (options[i]->type == CLI_LIST) {
-      struct cli_list *list = (struct cli_list *)(void *)((char *)settings + options[i]->offset);
-      free(list->values);
-      *list = (struct cli_list){0};
-    }
-  }
 }

@@ -1,4 +1,4 @@
-/* The value of an option: from text with exact checks, and back to text for help. */
+/* The value of an option: from text with exact checks, back to text for help, and freed. */
 #include "option.h"
 #include "suggest.h"
 
@@ -207,6 +207,18 @@ enum diva_status cli_option_store(const struct cli_option *option, const char *t
     return store_choice(option, text, field, error);
   }
   return diva_error_set(error, DIVA_ERROR_INTERNAL, "--%s: unknown type of option", option->name);
+}
+
+void cli_options_free(const struct cli_option_group *const *groups, void *settings) {
+  const struct cli_option *options[CLI_OPTIONS_MAX];
+  const int count = cli_options_collect(groups, options);
+  for (int i = 0; i < count; i++) {
+    if (options[i]->type == CLI_LIST) {
+      struct cli_list *list = (struct cli_list *)(void *)((char *)settings + options[i]->offset);
+      free(list->values);
+      *list = (struct cli_list){0};
+    }
+  }
 }
 
 void cli_option_default(const struct cli_option *option, const void *settings, char *out,
