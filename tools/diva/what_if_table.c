@@ -3,8 +3,10 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
-enum { NAME_WIDTH = 17, CLASSES_SHOWN = 40 };
+/* The first column, wide enough for most names of classes and narrow enough for a terminal. */
+enum { LEAST_WIDTH = 17, MOST_WIDTH = 32, CLASSES_SHOWN = 40 };
 
 /* More classes than fit: those that change most. */
 struct ranked {
@@ -31,23 +33,24 @@ static void print_changes(FILE *out, const struct diva_what_if_summary *what_if)
 }
 
 /* A name cut or filled to the width of its column, '?' for control characters. */
-static void print_name(FILE *out, const char *name) {
+static void print_name(FILE *out, int width, const char *name) {
   int column = 0;
   for (; *name; name++) {
     const unsigned char letter = (unsigned char)*name;
     const bool continues = (letter & 0xc0) == 0x80; /* UTF-8: of the character before */
     column += !continues;
-    if (column > NAME_WIDTH) {
+    if (column > width) {
+      column = width;
       break;
     }
     fputc(letter < 0x20 || letter == 0x7f ? '?' : letter, out);
   }
-  fprintf(out, "%*s", column < NAME_WIDTH ? NAME_WIDTH - column : 0, "");
+  fprintf(out, "%*s", column < width ? width - column : 0, "");
 }
 
-static void print_head(FILE *out, const char *name, bool labels) {
+static void print_head(FILE *out, int width, const char *name, bool labels) {
   fputc('\n', out);
-  print_name(out, name);
+  print_name(out, width, name);
   fprintf(out, " %6s %6s  %7s %7s %9s", "rows", "after", "loss", "after", "change");
   if (labels) {
     fprintf(out, "  %6s %6s %6s", "err %", "after", "change");
@@ -63,11 +66,11 @@ static void print_number(FILE *out, const char *format, int width, double value)
   }
 }
 
-static void print_pair(FILE *out, const char *name, const struct diva_what_if_pair *pair,
+static void print_pair(FILE *out, int width, const char *name, const struct diva_what_if_pair *pair,
                        bool labels) {
   const struct diva_score *before = &pair->before;
   const struct diva_score *after = &pair->after;
-  print_name(out, name);
+  print_name(out, width, name);
   fprintf(out, " %6lld %6lld ", (long long)before->rows, (long long)after->rows);
   print_number(out, " %*.4g", 7, before->loss);
   print_number(out, " %*.4g", 7, after->loss);
@@ -81,19 +84,19 @@ static void print_pair(FILE *out, const char *name, const struct diva_what_if_pa
   fputc('\n', out);
 }
 
-static void print_all(FILE *out, const struct diva_what_if_summary *what_if) {
+static void print_all(FILE *out, int width, const struct diva_what_if_summary *what_if) {
   const struct diva_what_if_pair *test = what_if->all.test;
   const bool labels = what_if->classes != NULL;
-  print_head(out, "", labels);
-  print_pair(out, "leave-one-out", &test[DIVA_WHAT_IF_LOO], labels);
+  print_head(out, width, "", labels);
+  print_pair(out, width, "leave-one-out", &test[DIVA_WHAT_IF_LOO], labels);
   if (what_if->relabelled) {
-    print_pair(out, "same rows", &test[DIVA_WHAT_IF_KEPT], labels);
-    print_pair(out, "same, new labels", &test[DIVA_WHAT_IF_KEPT_RELABELLED], labels);
+    print_pair(out, width, "same rows", &test[DIVA_WHAT_IF_KEPT], labels);
+    print_pair(out, width, "same, new labels", &test[DIVA_WHAT_IF_KEPT_RELABELLED], labels);
   } else if (what_if->dropped || what_if->added) {
-    print_pair(out, "same rows", &test[DIVA_WHAT_IF_KEPT], labels);
+    print_pair(out, width, "same rows", &test[DIVA_WHAT_IF_KEPT], labels);
   }
   if (test[DIVA_WHAT_IF_VALIDATION].before.rows) {
-    print_pair(out, "validation", &test[DIVA_WHAT_IF_VALIDATION], labels);
+    print_pair(out, width, "validation", &test[DIVA_WHAT_IF_VALIDATION], labels);
   }
 }
 
@@ -132,18 +135,18 @@ static struct ranked *choose_classes(const struct diva_what_if_summary *what_if,
   return order;
 }
 
-static void print_classes(FILE *out, const struct diva_what_if_summary *what_if,
+static void print_classes(FILE *out, int width, const struct diva_what_if_summary *what_if,
                           const struct diva_dataset *dataset, enum diva_what_if_test test,
                           const char *title) {
   int64_t shown;
   struct ranked *order = choose_classes(what_if, test, &shown);
-  print_head(out, title, true);
+  print_head(out, width, title, true);
   for (int64_t i = 0; i < shown; i++) {
     char number[24];
     const int64_t c = order[i].index;
     const char *name = diva_dataset_class_name(dataset, c);
     snprintf(number, sizeof number, "%lld", (long long)c);
-    print_pair(out, name ? name : number, &what_if->classes[c].test[test], true);
+    print_pair(out, width, name ? name : number, &what_if->classes[c].test[test], true);
   }
   if (shown < what_if->before.outputs) {
     fprintf(out, "and %lld classes that change less (--json has them)\n",
@@ -152,15 +155,26 @@ static void print_classes(FILE *out, const struct diva_what_if_summary *what_if,
   free(order);
 }
 
+static int choose_width(const struct diva_dataset *dataset) {
+  const char *name;
+  size_t width = LEAST_WIDTH;
+  for (int64_t c = 0; (name = diva_dataset_class_name(dataset, c)); c++) {
+    const size_t length = strlen(name);
+    width = length > width ? length : width;
+  }
+  return width < MOST_WIDTH ? (int)width : MOST_WIDTH;
+}
+
 void cli_what_if_print(FILE *out, const struct diva_what_if_summary *what_if,
                        const struct diva_dataset *dataset) {
+  const int width = choose_width(dataset);
   print_changes(out, what_if);
-  print_all(out, what_if);
+  print_all(out, width, what_if);
   if (!what_if->classes) {
     return;
   }
-  print_classes(out, what_if, dataset, DIVA_WHAT_IF_KEPT, "class, same rows");
+  print_classes(out, width, what_if, dataset, DIVA_WHAT_IF_KEPT, "class, same rows");
   if (what_if->all.test[DIVA_WHAT_IF_VALIDATION].before.rows) {
-    print_classes(out, what_if, dataset, DIVA_WHAT_IF_VALIDATION, "class, validation");
+    print_classes(out, width, what_if, dataset, DIVA_WHAT_IF_VALIDATION, "class, validation");
   }
 }
