@@ -172,8 +172,17 @@ const char *diva_dataset_class_name(const struct diva_dataset *dataset, int64_t 
   return diva_string_table_get(&dataset->class_names, class_index);
 }
 
+/* Follows a row through views to the dataset that knows it by id and file. */
+static const struct diva_dataset *find_origin(const struct diva_dataset *dataset, int64_t *row) {
+  while (dataset->ops && dataset->ops->origin && *row >= 0 && *row < dataset->info.rows) {
+    dataset = dataset->ops->origin(dataset->reader, row);
+  }
+  return dataset;
+}
+
 const char *diva_dataset_id(const struct diva_dataset *dataset, int64_t row,
                             char scratch[DIVA_ID_SCRATCH_SIZE]) {
+  dataset = find_origin(dataset, &row);
   const char *id = diva_string_table_get(&dataset->ids, row);
   if (id) {
     return id;
@@ -184,6 +193,7 @@ const char *diva_dataset_id(const struct diva_dataset *dataset, int64_t row,
 
 const char *diva_dataset_row_path(const struct diva_dataset *dataset, int64_t row,
                                   int64_t *row_in_file) {
+  dataset = find_origin(dataset, &row);
   const struct diva_shards *shards = diva_dataset_shards(dataset);
   *row_in_file = row;
   if (!shards || row < 0 || row >= dataset->info.rows) {

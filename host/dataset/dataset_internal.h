@@ -10,7 +10,7 @@
 #include "host/dataset/schema.h"
 #include "host/dataset/string_table.h"
 
-/** Where rows come from: files (shards.h) or arrays in memory. */
+/** Where rows come from: files (shards.h), arrays in memory, or other datasets (view.h). */
 struct diva_reader_ops {
   /**
    * Reads rows of the features (as stored), targets or base outputs (as float64); the range has
@@ -19,6 +19,9 @@ struct diva_reader_ops {
   enum diva_status (*read_rows)(void *reader, enum diva_part part, int64_t first, int64_t count,
                                 void *out, struct diva_error *error);
   void (*close)(void *reader);
+  /** The dataset that a row is taken from and, in `row`, which of its rows it is; NULL: rows are
+   * this dataset's own. */
+  const struct diva_dataset *(*origin)(const void *reader, int64_t *row);
 };
 
 struct diva_digests;

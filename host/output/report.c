@@ -6,6 +6,7 @@
 #include "host/comm/comm.h"
 #include "host/core/core.h"
 #include "host/output/report_verification.h"
+#include "host/output/report_what_if.h"
 #include "host/output/text.h"
 
 #include <jansson.h>
@@ -318,6 +319,10 @@ enum diva_status diva_report_json(const struct diva_report *report, bool timings
   add_noise(record, report);
   add_groups(record, report);
   add_probabilities(record, report);
+  if (report->what_if) {
+    json_object_set_new(record, "what_if",
+                        diva_report_what_if(report->what_if, report->dataset, json_class));
+  }
   if (report->verification || report->unverified) {
     json_object_set_new(record, "verification",
                         diva_report_verification(report->verification, report->unverified));

@@ -72,7 +72,7 @@ static void append_value(struct diva_text *text, const struct row_format *format
     diva_text_string(text, ((const uint8_t *)column->data)[row] ? "true" : "false");
     break;
   case DIVA_COLUMN_CLASS:
-    append_class(text, format, ((const int32_t *)column->data)[row]);
+    append_class(text, format, column->data ? ((const int32_t *)column->data)[row] : -1);
     break;
   case DIVA_COLUMN_CHOICE:
     append_string(text, format, column->choices[((const uint8_t *)column->data)[row]]);

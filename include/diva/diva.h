@@ -14,7 +14,9 @@
 #include <diva/manifest.h>
 #include <diva/probabilities.h>
 #include <diva/progress.h>
+#include <diva/row_table.h>
 #include <diva/system.h>
 #include <diva/verify.h>
+#include <diva/what_if.h>
 
 #endif

@@ -10,6 +10,7 @@
 
 #include <diva/curate.h>
 #include <diva/verify.h>
+#include <diva/what_if.h>
 
 DIVA_BEGIN_DECLARATIONS
 
@@ -86,6 +87,7 @@ struct diva_report {
   const struct diva_verification *verification; /**< NULL: none was asked for, or ... */
   const char *unverified;                       /**< ... it failed, for this reason; NULL: not so */
   const struct diva_noise_summary *noise;       /**< of clean; NULL: not decided by it */
+  const struct diva_what_if_summary *what_if;   /**< NULL: not asked */
   /** Near-duplicates; -1 rows: not looked for. */
   int64_t duplicate_rows, duplicate_groups, duplicate_conflicts;
   const char *group;         /**< name of the groups left out together; NULL: none */

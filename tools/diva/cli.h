@@ -26,11 +26,13 @@ struct cli_settings {
   double fraction;                 /**< NaN: not given */
   double wanted_precision;         /**< NaN: not given */
   enum diva_refit refit;
-  int format;           /**< index into cli_format_names, -1: by the extension */
-  int order;            /**< enum cli_order */
-  const char *trusted;  /**< path of the trusted ids, NULL: none */
+  int format;          /**< index into cli_format_names, -1: by the extension */
+  int order;           /**< enum cli_order */
+  const char *trusted; /**< path of the trusted ids, NULL: none */
+  struct cli_list drop, drop_index, drop_group, relabel, weigh, weigh_group, weigh_class;
   int64_t verify_folds; /**< 0: not given */
   bool verify;
+  bool rows_by_request; /**< no rows on standard output: the command has something else to say */
   bool quiet;
   bool json;
   bool help;
@@ -51,6 +53,9 @@ void cli_settings_finish(struct cli_settings *settings);
 
 /** Names of --format in the order of enum diva_format, NULL at the end. */
 extern const char *const cli_format_names[];
+
+/** Names of --order in the order of enum cli_order, NULL at the end. */
+extern const char *const cli_order_names[];
 
 /** Option groups that commands share. */
 extern const struct cli_option_group cli_group_names;
@@ -94,6 +99,7 @@ extern const struct cli_command cli_command_info;
 extern const struct cli_command cli_command_rank;
 extern const struct cli_command cli_command_clean;
 extern const struct cli_command cli_command_prune;
+extern const struct cli_command cli_command_what_if;
 extern const struct cli_command cli_command_convert;
 
 #endif

@@ -96,7 +96,8 @@ static void print_bash(FILE *out, const struct cli_command *const *commands) {
 }
 
 static void zsh_option(FILE *out, const struct cli_option *option) {
-  fprintf(out, " \\\n        '--%s%s[", option->name, option->value ? "=" : "");
+  fprintf(out, " \\\n        '%s--%s%s[", option->type == CLI_LIST ? "*" : "", option->name,
+          option->value ? "=" : "");
   print_quoted(out, option->help, "[]:\\");
   fprintf(out, "]");
   if (option->value) {

@@ -11,9 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct cli_command *const commands[] = {&cli_command_info,    &cli_command_rank,
-                                                     &cli_command_clean,   &cli_command_prune,
-                                                     &cli_command_convert, NULL};
+static const struct cli_command *const commands[] = {&cli_command_info,
+                                                     &cli_command_rank,
+                                                     &cli_command_clean,
+                                                     &cli_command_prune,
+                                                     &cli_command_what_if,
+                                                     &cli_command_convert,
+                                                     NULL};
 
 enum { COMMAND_COUNT = sizeof commands / sizeof *commands - 1 };
 
@@ -75,6 +79,17 @@ static enum diva_status check_files(const struct cli_command *command, char *con
   return DIVA_OK;
 }
 
+/* Parsed: shows help or runs. */
+static enum diva_status run_parsed(const struct cli_command *command,
+                                   const struct cli_request *request, struct diva_error *error) {
+  if (request->settings->help) {
+    cli_help_command(stdout, command);
+    return DIVA_OK;
+  }
+  const enum diva_status status = check_files(command, request->files, request->file_count, error);
+  return status ? status : command->run(request, error);
+}
+
 /* `line` is the command line as typed; argv is a copy of its pointers that getopt may reorder. */
 static enum diva_status run_command(const struct cli_command *command, int argc, char **argv,
                                     char *const *line, struct diva_error *error) {
@@ -84,18 +99,14 @@ static enum diva_status run_command(const struct cli_command *command, int argc,
   cli_settings_start(&settings, command);
   enum diva_status status = cli_options_parse(command->name, command->groups, argc - 1, argv + 1,
                                               &settings, &first, error);
-  if (status) {
-    return status;
+  if (!status) {
+    cli_settings_finish(&settings);
+    request.files = argv + 1 + first;
+    request.file_count = argc - 1 - first;
+    status = run_parsed(command, &request, error);
   }
-  if (settings.help) {
-    cli_help_command(stdout, command);
-    return DIVA_OK;
-  }
-  cli_settings_finish(&settings);
-  request.files = argv + 1 + first;
-  request.file_count = argc - 1 - first;
-  status = check_files(command, request.files, request.file_count, error);
-  return status ? status : command->run(&request, error);
+  cli_options_free(command->groups, &settings);
+  return status;
 }
 
 static enum diva_status dispatch(int argc, char **argv, char *const *line,

@@ -56,7 +56,9 @@ static void print_command(FILE *out, const struct cli_command *command,
   for (const char *c = command->name; *c; c++) {
     fputc(*c >= 'a' && *c <= 'z' ? *c - 'a' + 'A' : *c, out);
   }
-  fprintf(out, "\n.B diva %s\n[options] ", command->name);
+  fprintf(out, "\n.B diva ");
+  print_text(out, command->name);
+  fprintf(out, "\n[options] ");
   print_line(out, command->files);
   fprintf(out, ".PP\n");
   print_line(out, command->purpose);

@@ -15,7 +15,14 @@ enum cli_option_type {
   CLI_INTEGER,  /**< int64_t */
   CLI_SIZE,     /**< int64_t bytes, with K, M, G or T behind */
   CLI_REAL,     /**< double */
-  CLI_CHOICE    /**< int or an enum, the index into `choices` */
+  CLI_CHOICE,   /**< int or an enum, the index into `choices` */
+  CLI_LIST      /**< struct cli_list: may be given many times */
+};
+
+/** The values of an option that may be given many times, in their order. Zeroed: none. */
+struct cli_list {
+  const char **values; /**< owned, the texts borrowed from the command line */
+  int count;
 };
 
 struct cli_option {
@@ -62,6 +69,12 @@ enum diva_status cli_options_parse(const char *command,
 /** Converts `text` and stores it where the option says. DIVA_ERROR_USAGE says what is allowed. */
 enum diva_status cli_option_store(const struct cli_option *option, const char *text, void *settings,
                                   struct diva_error *error);
+
+/** Whether all of `text` is a finite decimal number. */
+bool cli_real_parse(const char *text, double *out);
+
+/** Frees what parsing took for lists. */
+void cli_options_free(const struct cli_option_group *const *groups, void *settings);
 
 /** The default of an option in words, read from `settings` that hold the defaults; "" for none. */
 void cli_option_default(const struct cli_option *option, const void *settings, char *out,

@@ -1,4 +1,4 @@
-/* The value of an option: from text with exact checks, and back to text for help. */
+/* The value of an option: from text with exact checks, back to text for help, and freed. */
 #include "option.h"
 #include "suggest.h"
 
@@ -55,7 +55,7 @@ static bool in_range(const struct cli_option *option, double value) {
 }
 
 /* strtod also takes leading blanks, hexadecimal, "nan" and "inf": the characters are checked. */
-static bool parse_real(const char *text, double *out) {
+bool cli_real_parse(const char *text, double *out) {
   char *end;
   if (!*text || text[strspn(text, "0123456789+-.eE")]) {
     return false;
@@ -99,7 +99,7 @@ static bool parse_size(const char *text, int64_t *out) {
   memcpy(number, text, length);
   number[length] = '\0';
   double unit = unit_bytes(text + length);
-  if (unit == 0 || !parse_real(number, &value) || value * unit >= ldexp(1, 62)) {
+  if (unit == 0 || !cli_real_parse(number, &value) || value * unit >= ldexp(1, 62)) {
     return false;
   }
   *out = (int64_t)(value * unit);
@@ -111,7 +111,7 @@ static enum diva_status store_real(const struct cli_option *option, const char *
   double value;
   if (option->word && strcmp(text, option->word) == 0) {
     value = option->word_value;
-  } else if (!parse_real(text, &value)) {
+  } else if (!cli_real_parse(text, &value)) {
     return refuse_number(option, text, error);
   } else if (!in_range(option, value)) {
     return refuse_range(option, text, error);
@@ -161,6 +161,29 @@ static enum diva_status store_choice(const struct cli_option *option, const char
                         near ? "'?)" : "");
 }
 
+static enum diva_status store_list(const char *text, struct cli_list *list,
+                                   struct diva_error *error) {
+  const char **values = realloc(list->values, ((size_t)list->count + 1) * sizeof *values);
+  if (!values) {
+    return diva_error_set(error, DIVA_ERROR_RESOURCE, "out of memory for the command line");
+  }
+  values[list->count++] = text;
+  list->values = values;
+  return DIVA_OK;
+}
+
+static enum diva_status store_text(const struct cli_option *option, const char *text, void *field,
+                                   struct diva_error *error) {
+  if (!*text) {
+    return diva_error_set(error, DIVA_ERROR_USAGE, "--%s: the value is empty", option->name);
+  }
+  if (option->type == CLI_LIST) {
+    return store_list(text, field, error);
+  }
+  memcpy(field, &text, sizeof text);
+  return DIVA_OK;
+}
+
 enum diva_status cli_option_store(const struct cli_option *option, const char *text, void *settings,
                                   struct diva_error *error) {
   void *field = (char *)settings + option->offset;
@@ -172,11 +195,8 @@ enum diva_status cli_option_store(const struct cli_option *option, const char *t
     return DIVA_OK;
   case CLI_STRING:
   case CLI_FILE:
-    if (!*text) {
-      return diva_error_set(error, DIVA_ERROR_USAGE, "--%s: the value is empty", option->name);
-    }
-    memcpy(field, &text, sizeof text);
-    return DIVA_OK;
+  case CLI_LIST:
+    return store_text(option, text, field, error);
   case CLI_INTEGER:
     return store_integer(option, text, field, error);
   case CLI_SIZE:
@@ -187,6 +207,18 @@ enum diva_status cli_option_store(const struct cli_option *option, const char *t
     return store_choice(option, text, field, error);
   }
   return diva_error_set(error, DIVA_ERROR_INTERNAL, "--%s: unknown type of option", option->name);
+}
+
+void cli_options_free(const struct cli_option_group *const *groups, void *settings) {
+  const struct cli_option *options[CLI_OPTIONS_MAX];
+  const int count = cli_options_collect(groups, options);
+  for (int i = 0; i < count; i++) {
+    if (options[i]->type == CLI_LIST) {
+      struct cli_list *list = (struct cli_list *)(void *)((char *)settings + options[i]->offset);
+      free(list->values);
+      *list = (struct cli_list){0};
+    }
+  }
 }
 
 void cli_option_default(const struct cli_option *option, const void *settings, char *out,

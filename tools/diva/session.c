@@ -11,6 +11,21 @@ static bool is_stdout(const char *path) {
   return !path || strcmp(path, "-") == 0;
 }
 
+/* Of a command whose rows go to a file, where they are asked for. */
+static enum diva_status check_rows_file(const struct cli_settings *settings,
+                                        enum diva_format format, struct diva_error *error) {
+  if (settings->output && is_stdout(settings->output)) {
+    return diva_error_set(error, DIVA_ERROR_USAGE,
+                          "-o -: standard output is taken by the answer; name a file");
+  }
+  if (settings->output && format == DIVA_FORMAT_NPY) {
+    return diva_error_set(error, DIVA_ERROR_USAGE,
+                          "%s: the rows do not fit an array; the format must be jsonl, csv or hdf5",
+                          settings->output);
+  }
+  return DIVA_OK;
+}
+
 /* Mistakes that need no data to be seen. */
 static enum diva_status check_settings(struct cli_session *session, struct diva_error *error) {
   const struct cli_settings *settings = session->request->settings;
@@ -22,6 +37,9 @@ static enum diva_status check_settings(struct cli_session *session, struct diva_
   }
   if (status) {
     return status;
+  }
+  if (settings->rows_by_request) {
+    return check_rows_file(settings, session->format, error);
   }
   if (!is_stdout(path)) {
     return DIVA_OK;
@@ -115,9 +133,8 @@ static bool begins_with_path(const char *message, const struct diva_dataset *dat
   return false;
 }
 
-/* Names the file where the library, which may see only numbers, has not. */
-static void name_file(const struct cli_session *session, enum diva_status status,
-                      struct diva_error *error) {
+enum diva_status cli_session_blame(const struct cli_session *session, enum diva_status status,
+                                   struct diva_error *error) {
   bool about_data =
       status == DIVA_ERROR_INPUT || status == DIVA_ERROR_NUMERICAL || status == DIVA_ERROR_RESOURCE;
   if (about_data && !begins_with_path(error->message, session->dataset) &&
@@ -125,6 +142,7 @@ static void name_file(const struct cli_session *session, enum diva_status status
       !begins_with(error->message, session->request->settings->write_probabilities)) {
     diva_error_prefix(error, "%s: ", diva_dataset_path(session->dataset, 0));
   }
+  return status;
 }
 
 /* The digests of the inputs will be in the provenance; they can be had while the analysis runs. */
@@ -169,11 +187,8 @@ enum diva_status cli_session_begin(struct cli_session *session,
     status = cli_groups_find(&session->groups, session->dataset, session->request->settings,
                              &options->progress, error);
     options->groups = session->groups.codes;
-    if (status) {
-      name_file(session, status, error);
-    }
   }
-  return status;
+  return cli_session_blame(session, status, error);
 }
 
 /* The model of a run that solves again: as it was settled, and no one listens to its scores. */
@@ -190,8 +205,7 @@ static void settle_model(struct cli_session *session) {
 enum diva_status cli_session_end(struct cli_session *session, enum diva_status status,
                                  struct diva_error *error) {
   if (status) {
-    name_file(session, status, error);
-    return status;
+    return cli_session_blame(session, status, error);
   }
   diva_analysis_columns(session->analysis, &session->columns);
   diva_analysis_summary(session->analysis, &session->before);
@@ -223,8 +237,7 @@ enum diva_status cli_session_refer(struct cli_session *session, struct diva_erro
   const enum diva_status status = diva_analysis_run(session->dataset, session->validation,
                                                     &session->model, &session->reference, error);
   if (status) {
-    name_file(session, status, error);
-    return status;
+    return cli_session_blame(session, status, error);
   }
   diva_analysis_summary(session->reference, &session->held_against);
   return DIVA_OK;
@@ -310,10 +323,7 @@ enum diva_status cli_session_resolve(struct cli_session *session,
   fill_weights(session, decision->keep, weights);
   enum diva_status status = run_again(session, weights, error);
   free(weights);
-  if (status) {
-    name_file(session, status, error);
-  }
-  return status;
+  return cli_session_blame(session, status, error);
 }
 
 void cli_session_close(struct cli_session *session) {

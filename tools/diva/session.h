@@ -48,6 +48,8 @@ struct cli_result {
   const struct diva_decision_columns *decision; /**< NULL: none taken */
   int64_t flagged;                              /**< label issues, -1: not decided */
   const uint8_t *misleads; /**< rows on which the derivative misleads, NULL: not found out */
+  const struct diva_what_if_summary *what_if;   /**< NULL: not asked */
+  const char *text; /**< for standard output, where no rows go there; NULL: rows do */
 };
 
 /** Checks the outputs asked for, then opens the datasets. Close it whatever came of it. */
@@ -61,6 +63,11 @@ enum diva_status cli_session_open(struct cli_session *session, const struct cli_
  */
 enum diva_status cli_session_begin(struct cli_session *session,
                                    struct diva_analysis_options *options, struct diva_error *error);
+
+/** Names the file in the error of a run, where the library, which may see only numbers, has not.
+ * Returns `status`. */
+enum diva_status cli_session_blame(const struct cli_session *session, enum diva_status status,
+                                   struct diva_error *error);
 
 /** Fills columns and `before` from `analysis`; or, where the run failed, names the file in the
  * error. Returns `status`. */

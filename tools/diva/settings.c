@@ -14,7 +14,7 @@ const char *const cli_format_names[] = {[DIVA_FORMAT_JSONL] = "jsonl",
                                         [DIVA_FORMAT_HDF5] = "hdf5",
                                         NULL};
 
-static const char *const order_names[] = {
+const char *const cli_order_names[] = {
     [CLI_ORDER_RANK] = "rank", [CLI_ORDER_INPUT] = "input", NULL};
 
 static const char *const loss_names[] = {
@@ -210,7 +210,7 @@ static const struct cli_option rows_options[] = {
      .offset = FIELD(order),
      .value = "ORDER",
      .help = "rank (worst row first) or input",
-     .choices = order_names},
+     .choices = cli_order_names},
 };
 
 const struct cli_option_group cli_group_rows = {.heading = "Output",

@@ -265,9 +265,11 @@ void cli_summary_print(FILE *out, const struct cli_session *session,
   if (result->decision) {
     print_decision(out, session, result);
   }
-  print_scores(out, session, result);
-  cli_verify_print(out, session, result);
-  if (!result->decision) {
+  if (!result->what_if) {
+    print_scores(out, session, result);
+    cli_verify_print(out, session, result);
+  }
+  if (!result->decision && !result->what_if) {
     print_harmful(out, session);
     cli_exact_print(out, session, result->misleads);
   }

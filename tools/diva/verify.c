@@ -1,7 +1,7 @@
 /* --verify: whether the kept rows train a better model, asked, and said in words. */
 #include "verify.h"
+#include "id_list.h"
 #include "summary.h"
-#include "trusted.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -55,13 +55,26 @@ static enum diva_status check_settings(const struct cli_session *session,
   return DIVA_OK;
 }
 
+static enum diva_status read_trusted(struct cli_session *session, const char *path,
+                                     struct diva_error *error) {
+  struct cli_row_ids ids;
+  session->trusted = calloc((size_t)session->info.rows, 1);
+  if (!session->trusted) {
+    return diva_error_set(error, DIVA_ERROR_RESOURCE, "out of memory for %lld rows",
+                          (long long)session->info.rows);
+  }
+  enum diva_status status = cli_row_ids_open(&ids, session->dataset, error);
+  if (!status) {
+    status = cli_id_list_read(path, &ids, session->trusted, error);
+  }
+  cli_row_ids_close(&ids);
+  return status;
+}
+
 enum diva_status cli_verify_prepare(struct cli_session *session, struct diva_error *error) {
   const char *trusted = session->request->settings->trusted;
-  enum diva_status status = check_settings(session, error);
-  if (!status && trusted) {
-    status = cli_trusted_read(trusted, session->dataset, &session->trusted, error);
-  }
-  return status;
+  const enum diva_status status = check_settings(session, error);
+  return status || !trusted ? status : read_trusted(session, trusted, error);
 }
 
 static struct diva_verify_options choose_options(struct cli_session *session) {
@@ -80,13 +93,29 @@ static struct diva_verify_options choose_options(struct cli_session *session) {
   return chosen;
 }
 
+enum diva_status cli_verify_changed(struct cli_session *session,
+                                    const struct diva_changed_rows *changed,
+                                    struct diva_error *error) {
+  if (!session->request->settings->verify) {
+    return DIVA_OK;
+  }
+  const struct diva_verify_options chosen = choose_options(session);
+  const enum diva_status status = diva_verify(session->dataset, session->validation, changed,
+                                              &chosen, &session->verification, error);
+  if (status == DIVA_ERROR_INPUT || status == DIVA_ERROR_NUMERICAL) {
+    memcpy(session->unverified, error->message, sizeof session->unverified);
+    return DIVA_OK;
+  }
+  session->verified = !status;
+  return status;
+}
+
 enum diva_status cli_verify_decision(struct cli_session *session,
                                      const struct diva_decision_columns *decision,
                                      struct diva_error *error) {
   if (!session->request->settings->verify) {
     return DIVA_OK;
   }
-  const struct diva_verify_options chosen = choose_options(session);
   const double *given = diva_dataset_weights(session->dataset);
   double *weights = malloc((size_t)session->info.rows * sizeof *weights);
   if (!weights) {
@@ -97,14 +126,8 @@ enum diva_status cli_verify_decision(struct cli_session *session,
     weights[i] = decision->keep[i] ? (given ? given[i] : 1) : 0;
   }
   const struct diva_changed_rows changed = {.weights = weights};
-  const enum diva_status status = diva_verify(session->dataset, session->validation, &changed,
-                                              &chosen, &session->verification, error);
+  const enum diva_status status = cli_verify_changed(session, &changed, error);
   free(weights);
-  if (status == DIVA_ERROR_INPUT || status == DIVA_ERROR_NUMERICAL) {
-    memcpy(session->unverified, error->message, sizeof session->unverified);
-    return DIVA_OK;
-  }
-  session->verified = !status;
   return status;
 }
 
@@ -125,7 +148,8 @@ static void print_test(FILE *out, const struct cli_session *session) {
 }
 
 /* Points of error that it is better, or worse, with the interval the same way round. */
-static void print_verdict(FILE *out, const struct diva_verification *verification) {
+static void print_verdict(FILE *out, const struct diva_verification *verification,
+                          const char *changed) {
   const bool better = verification->verdict == DIVA_VERDICT_BETTER;
   const double sign = better ? -100.0 : 100.0;
   fprintf(out, "verification: error %.1f %% -> %.1f %%: ", 100 * verification->error_before,
@@ -135,7 +159,7 @@ static void print_verdict(FILE *out, const struct diva_verification *verificatio
     fprintf(out, "better by %.1f points", sign * verification->difference);
     break;
   case DIVA_VERDICT_WORSE:
-    fprintf(out, "WORSE, the kept rows train a worse model, by %.1f points",
+    fprintf(out, "WORSE, %s a worse model, by %.1f points", changed,
             sign * verification->difference);
     break;
   default:
@@ -157,12 +181,13 @@ void cli_verify_print(FILE *out, const struct cli_session *session,
     return;
   }
   print_test(out, session);
-  print_verdict(out, verification);
+  print_verdict(out, verification,
+                result->what_if ? "the changed set trains" : "the kept rows train");
   if (verification->test == DIVA_VERIFY_GIVEN) {
     fprintf(out, "note: the labels verified on are as noisy as those trained on; --validation or "
                  "--trusted names better ones\n");
   }
-  if (verification->test == DIVA_VERIFY_VALIDATION && result->flagged < 0) {
+  if (verification->test == DIVA_VERIFY_VALIDATION && result->decision && result->flagged < 0) {
     fprintf(out, "note: rows were pruned by their effect on the very set verified on, which "
                  "flatters the result\n");
   }

@@ -12,6 +12,11 @@
 /** Refuses options that do not go together, and reads the trusted rows; before any long work. */
 enum diva_status cli_verify_prepare(struct cli_session *session, struct diva_error *error);
 
+/** The same for any change of weights and labels. */
+enum diva_status cli_verify_changed(struct cli_session *session,
+                                    const struct diva_changed_rows *changed,
+                                    struct diva_error *error);
+
 /**
  * Verifies the decision if that was asked for. Where nothing can be said (a class left without
  * rows, say) that is no failure: `unverified` says why.

@@ -5,6 +5,7 @@
 #include "signals.h"
 #include "summary.h"
 
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,8 +27,9 @@ static enum diva_status report_text(const struct cli_session *session,
   report.before = &session->before;
   report.held_against = &session->held_against;
   report.noise = result->noise;
+  report.what_if = result->what_if;
   report.after = session->resolved ? &session->after : NULL;
-  report.kept_before = result->decision ? &session->kept_before : NULL;
+  report.kept_before = result->decision || result->what_if ? &session->kept_before : NULL;
   report.flagged = result->flagged;
   report.kept = result->decision ? result->decision->kept_rows : -1;
   report.probabilities = session->request->settings->write_probabilities;
@@ -35,6 +37,19 @@ static enum diva_status report_text(const struct cli_session *session,
   report.verification = session->verified ? &session->verification : NULL;
   report.unverified = *session->unverified ? session->unverified : NULL;
   return diva_report_json(&report, timings, out, error);
+}
+
+/* JSON whose readers take a line at a time. */
+static enum diva_status put_on_one_line(char **json, struct diva_error *error) {
+  json_t *parsed = json_loads(*json, 0, NULL);
+  char *line = parsed ? json_dumps(parsed, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
+  json_decref(parsed);
+  if (!line) {
+    return diva_error_set(error, DIVA_ERROR_RESOURCE, "out of memory for the JSON of the answer");
+  }
+  diva_string_free(*json);
+  *json = line;
+  return DIVA_OK;
 }
 
 /* NULL for rows in input order. */
@@ -123,10 +138,10 @@ static enum diva_status stage_probabilities(struct cli_session *session, const c
   return status ? status : check_stop(error);
 }
 
-/* Rows that go to a pipe come last: its reader may end the program by going away. The JSON comes
+/* Rows that go to a pipe come last: its reader may end the program by going away. A text comes
  * before any file has its name, for a full standard output is a failure, which leaves nothing. */
 static enum diva_status write_all(struct cli_session *session, const struct cli_result *result,
-                                  const int64_t *order, const char *provenance, const char *json,
+                                  const int64_t *order, const char *provenance, const char *text,
                                   struct diva_error *error) {
   const struct cli_settings *settings = session->request->settings;
   bool to_file = settings->output && strcmp(settings->output, "-") != 0;
@@ -138,9 +153,9 @@ static enum diva_status write_all(struct cli_session *session, const struct cli_
   if (!status) {
     status = stage_probabilities(session, provenance, error);
   }
-  if (!status && json) {
+  if (!status && text) {
     cli_meter_clear(&session->meter);
-    status = cli_line_print(json, error);
+    status = cli_line_print(text, error);
   }
   if (!status && to_file) {
     status = write_rows(session, result, order, provenance, error);
@@ -151,12 +166,12 @@ static enum diva_status write_all(struct cli_session *session, const struct cli_
   if (!status && session->probabilities) {
     status = diva_probabilities_commit(session->probabilities, error);
   }
-  if (!status && !to_file) {
+  if (!status && !to_file && !settings->rows_by_request) {
     status = write_rows(session, result, order, NULL, error);
   }
   cli_staged_abandon(&staged[0]);
   cli_staged_abandon(&staged[1]);
-  if (json) {
+  if (text) {
     cli_pipe_release();
   }
   return status;
@@ -175,11 +190,14 @@ enum diva_status cli_session_write(struct cli_session *session, const struct cli
   if (!status && settings->json) {
     status = report_text(session, result, true, &json, error);
   }
+  if (json && result->what_if) {
+    status = put_on_one_line(&json, error);
+  }
   if (!status) {
     status = check_stop(error);
   }
   if (!status) {
-    status = write_all(session, result, order, provenance, json, error);
+    status = write_all(session, result, order, provenance, json ? json : result->text, error);
   }
   cli_meter_clear(&session->meter);
   if (!status && !settings->quiet) {

@@ -98,6 +98,22 @@ Test(manifest, format_follows_name_or_extension) {
   }
 }
 
+Test(manifest, absent_class_column) {
+  static const struct diva_column absent[] = {{.name = "other", .type = DIVA_COLUMN_CLASS}};
+  struct diva_dataset *dataset = small_dataset(true);
+  struct diva_manifest manifest = manifest_of(dataset);
+  struct diva_error error;
+  const int64_t order[] = {0};
+  manifest.columns = absent;
+  manifest.column_count = 1;
+  manifest.order = order;
+  manifest.order_count = 1;
+  cr_assert_eq(diva_manifest_write(&manifest, "out.jsonl", DIVA_FORMAT_JSONL, NULL, NULL, &error),
+               DIVA_OK);
+  expect_file("out.jsonl", "{\"id\": \"a\", \"index\": 0, \"label\": \"cat\", \"other\": null}\n");
+  diva_dataset_close(dataset);
+}
+
 Test(manifest, jsonl_and_csv_rows) {
   struct diva_dataset *dataset = small_dataset(true);
   struct diva_manifest manifest = manifest_of(dataset);
