@@ -192,7 +192,7 @@ static enum diva_status gather_opinions(struct cleaning *run, struct diva_error 
                                                 .given = run->given,
                                                 .options = &run->options,
                                                 .pilot = &run->pilot,
-                                                .noise_rate = run->plain.noise.rate};
+                                                .noise = &run->plain.noise};
   diva_dataset_describe(run->train, &info);
   if (!run->model_is_open || info.has_base_outputs) {
     return DIVA_OK;

@@ -6,13 +6,12 @@
 #include <math.h>
 #include <stdlib.h>
 
-static double sum_exponent(double confusable) {
-  const double place = fmin(fmax((confusable - 0.3) / 0.4, 0.0), 1.0);
-  return 0.4 * pow(5.0, place);
+static double sum_exponent(const struct diva_label_noise *noise) {
+  return 0.4 * pow(5.0, 1.0 - diva_label_noise_smoothing(noise));
 }
 
 double diva_issue_score(const struct diva_label_noise *noise, const float *scores, int32_t label) {
-  const double s = sum_exponent(noise->confusable);
+  const double s = sum_exponent(noise);
   const double t = s * noise->sharpness;
   double largest = -INFINITY;
   double sum = 0.0;

@@ -9,10 +9,8 @@
  *
  * at the sharpness t of the noise model, where s says how much the strongest other class counts
  * beside the sum of all of them: s = 1 is the plain probability of the label, s -> infinity the
- * margin. Labels that were confused with a class that looks alike are ranked best by the margin,
- * labels that are wrong at random by the probability, and smoother still; so s goes from 0.4 to 2
- * with the confusable share g of the noise model, between g = 0.3 and 0.7 (natural confusions push
- * g up even where noise is random).
+ * margin. Confused labels are ranked best by the margin, labels that are wrong at random by the
+ * probability, and smoother still: s goes from 2 to 0.4 with diva_label_noise_smoothing().
  *
  * The probability is logistic(b0 + b1 a): one to one in the score, so that nothing is tied, with b1
  * from the posteriors of the noise model and b0 so that the mean is its noise rate.

@@ -301,6 +301,10 @@ enum diva_status diva_label_noise_fit(const struct diva_labelled_scores *rows,
   return status;
 }
 
+double diva_label_noise_smoothing(const struct diva_label_noise *noise) {
+  return fmin(fmax((0.7 - noise->confusable) / 0.4, 0.0), 1.0);
+}
+
 double diva_label_noise_flip(const struct diva_label_noise *noise, int64_t from, int64_t to) {
   return (1.0 - noise->confusable) / (double)(noise->classes - 1) +
          noise->confusable * noise->confusion[from * noise->classes + to];

@@ -38,6 +38,14 @@ struct diva_label_noise {
 enum diva_status diva_label_noise_fit(const struct diva_labelled_scores *rows,
                                       struct diva_label_noise *out, struct diva_error *error);
 
+/**
+ * How far scores should be smoothed, 0 to 1, by the confusable share g: labels that were confused
+ * with a class that looks alike are told best by what is nearest, labels that are wrong at random
+ * by what is said on the whole. 1 up to g = 0.3, 0 from 0.7 on (natural confusions push g up even
+ * where noise is random).
+ */
+double diva_label_noise_smoothing(const struct diva_label_noise *noise);
+
 /** N_cy for c != y. */
 double diva_label_noise_flip(const struct diva_label_noise *noise, int64_t from, int64_t to);
 

@@ -6,7 +6,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { NEIGHBOURS = 30, MOST_TILE_ROWS = 512 };
+enum { MOST_TILE_ROWS = 512, COUNTS = 4, MOST_NEIGHBOURS = 240 };
+static const int counts[COUNTS] = {30, 60, 120, MOST_NEIGHBOURS};
 /* What the class shares weigh beside the neighbours. */
 static const double PRIOR_VOTES = 2.0;
 
@@ -21,6 +22,7 @@ struct vote {
   float *square;                /* m: |r|^2 */
   double *alpha;                /* m: 0 does not vote */
   double *share;                /* classes */
+  int neighbours;               /* K, once chosen */
 };
 
 struct neighbour {
@@ -28,14 +30,21 @@ struct neighbour {
   int64_t at;
 };
 
-/* Keeps the nearest in order; of equal ones the first. */
-static void insert(struct neighbour *nearest, int *count, struct neighbour found) {
-  int place = *count < NEIGHBOURS ? (*count)++ : NEIGHBOURS - 1;
-  while (place > 0 && nearest[place - 1].distance > found.distance) {
-    nearest[place] = nearest[place - 1];
+/* The nearest so far, in order. */
+struct nearest {
+  struct neighbour found[MOST_NEIGHBOURS];
+  int most;
+  int count;
+};
+
+/* Of equal ones the first stays. */
+static void insert(struct nearest *nearest, struct neighbour found) {
+  int place = nearest->count < nearest->most ? nearest->count++ : nearest->most - 1;
+  while (place > 0 && nearest->found[place - 1].distance > found.distance) {
+    nearest->found[place] = nearest->found[place - 1];
     place--;
   }
-  nearest[place] = found;
+  nearest->found[place] = found;
 }
 
 static bool may_vote(const struct vote *vote, int64_t row, int64_t at) {
@@ -45,33 +54,45 @@ static bool may_vote(const struct vote *vote, int64_t row, int64_t at) {
   return vote->alpha[at] > 0.0 && voter != row && !together;
 }
 
-static int find_nearest(const struct vote *vote, int64_t row, const float *products,
-                        struct neighbour nearest[NEIGHBOURS]) {
-  int count = 0;
+static void find_nearest(const struct vote *vote, int64_t row, const float *products, int most,
+                         struct nearest *nearest) {
+  nearest->most = most;
+  nearest->count = 0;
   for (int64_t at = 0; at < vote->reference.rows; at++) {
     const float distance = vote->square[at] - 2.0F * products[at];
-    if ((count < NEIGHBOURS || distance < nearest[NEIGHBOURS - 1].distance) &&
+    if ((nearest->count < most || distance < nearest->found[most - 1].distance) &&
         may_vote(vote, row, at)) {
-      insert(nearest, &count, (struct neighbour){distance, at});
+      insert(nearest, (struct neighbour){distance, at});
     }
   }
-  return count;
+}
+
+/* Adds the votes of the neighbours first .. end - 1 and returns their sum. */
+static double add_votes(const struct vote *vote, const struct nearest *nearest, int first, int end,
+                        float *out) {
+  double sum = 0.0;
+  for (int j = first; j < end && j < nearest->count; j++) {
+    const int64_t at = nearest->found[j].at;
+    const double votes = vote->alpha[at] / sqrt((double)(j + 1));
+    out[vote->request->reference->labels[at]] += (float)votes;
+    sum += votes;
+  }
+  return sum;
+}
+
+static void begin_votes(const struct vote *vote, float *out) {
+  for (int64_t c = 0; c < vote->table->classes; c++) {
+    out[c] = (float)(PRIOR_VOTES * vote->share[c]);
+  }
 }
 
 static void score_row(const struct vote *vote, int64_t row, const float *products) {
-  struct neighbour nearest[NEIGHBOURS];
+  struct nearest nearest;
   const int64_t k = vote->table->classes;
   float *out = vote->table->scores + row * k;
-  const int count = find_nearest(vote, row, products, nearest);
-  double sum = PRIOR_VOTES;
-  for (int64_t c = 0; c < k; c++) {
-    out[c] = (float)(PRIOR_VOTES * vote->share[c]);
-  }
-  for (int j = 0; j < count; j++) {
-    const double votes = vote->alpha[nearest[j].at] / sqrt((double)(j + 1));
-    out[vote->request->reference->labels[nearest[j].at]] += (float)votes;
-    sum += votes;
-  }
+  find_nearest(vote, row, products, vote->neighbours, &nearest);
+  begin_votes(vote, out);
+  const double sum = PRIOR_VOTES + add_votes(vote, &nearest, 0, vote->neighbours, out);
   /* A class that no row of the sample has is next to ruled out, no more. */
   const double least = 1e-6;
   for (int64_t c = 0; c < k; c++) {
@@ -79,25 +100,113 @@ static void score_row(const struct vote *vote, int64_t row, const float *product
   }
 }
 
+static int32_t most_votes(const float *votes, int64_t classes) {
+  int32_t best = 0;
+  for (int32_t c = 1; c < classes; c++) {
+    best = votes[c] > votes[best] ? c : best;
+  }
+  return best;
+}
+
+/* Whether the label of a row of the reference is mistaken, for each number of neighbours. `out` is
+ * scratch. */
+static void test_row(const struct vote *vote, int64_t at, const float *products, float *out,
+                     uint8_t mistaken[COUNTS]) {
+  const struct diva_subset *reference = vote->request->reference;
+  struct nearest nearest;
+  find_nearest(vote, reference->index[at], products, MOST_NEIGHBOURS, &nearest);
+  begin_votes(vote, out);
+  for (int i = 0; i < COUNTS; i++) {
+    add_votes(vote, &nearest, i > 0 ? counts[i - 1] : 0, counts[i], out);
+    mistaken[i] = most_votes(out, vote->table->classes) != reference->labels[at];
+  }
+}
+
+/* Products of the rows of a tile with the reference, to the host. */
+static enum diva_status multiply(struct vote *vote, int64_t count, struct diva_error *error) {
+  const struct diva_engine *engine = &vote->device.engine;
+  struct diva_matrix z = vote->device.z;
+  struct diva_matrix products = vote->products;
+  z.rows = products.rows = count;
+  const enum diva_status status = engine->ops->multiply(engine->backend, false, false, true, z,
+                                                        vote->reference, products, error);
+  return status == DIVA_OK
+             ? diva_device_rows_download(&vote->device, products, count, vote->values, error)
+             : status;
+}
+
 static enum diva_status visit(void *context, const struct diva_prefetch_tile *tile,
                               struct diva_error *error) {
   struct vote *vote = context;
-  const struct diva_engine *engine = &vote->device.engine;
-  const int64_t m = vote->reference.rows;
-  struct diva_matrix z = vote->device.z;
-  struct diva_matrix products = vote->products;
-  z.rows = products.rows = tile->count;
-  enum diva_status status = engine->ops->multiply(engine->backend, false, false, true, z,
-                                                  vote->reference, products, error);
+  const enum diva_status status = multiply(vote, tile->count, error);
+  const int64_t rows = status == DIVA_OK ? tile->count : 0;
+#pragma omp parallel for schedule(dynamic, 16) num_threads(vote->device.engine.threads)
+  for (int64_t i = 0; i < rows; i++) {
+    score_row(vote, tile->first + i, vote->values + i * vote->reference.rows);
+  }
+  return status;
+}
+
+/* Mistakes on the reference, by number of neighbours. */
+struct test {
+  struct vote *vote;
+  float *votes;      /* tile_rows x classes */
+  uint8_t *mistaken; /* tile_rows x COUNTS */
+  int64_t mistakes[COUNTS];
+};
+
+static enum diva_status visit_test(void *context, const struct diva_prefetch_tile *tile,
+                                   struct diva_error *error) {
+  struct test *test = context;
+  const struct vote *vote = test->vote;
+  const int64_t k = vote->table->classes;
+  const enum diva_status status = multiply(test->vote, tile->count, error);
+  const int64_t rows = status == DIVA_OK ? tile->count : 0;
+#pragma omp parallel for schedule(dynamic, 16) num_threads(vote->device.engine.threads)
+  for (int64_t i = 0; i < rows; i++) {
+    test_row(vote, tile->first + i, vote->values + i * vote->reference.rows, test->votes + i * k,
+             test->mistaken + i * COUNTS);
+  }
+  for (int64_t i = 0; i < rows * COUNTS; i++) {
+    test->mistakes[i % COUNTS] += test->mistaken[i];
+  }
+  return status;
+}
+
+/* The most, or the fewest, neighbours that mistake hardly more labels than the best number does. */
+static int as_good_as_best(const int64_t mistakes[COUNTS], int64_t rows, double smoothing) {
+  int64_t least = rows;
+  for (int i = 0; i < COUNTS; i++) {
+    least = mistakes[i] < least ? mistakes[i] : least;
+  }
+  const double wrong = (double)least;
+  const double slack = fabs(2.0 * smoothing - 1.0);
+  const double most = wrong + slack * sqrt(wrong * (1.0 - wrong / (double)rows));
+  const bool many = smoothing >= 0.5;
+  int chosen = 0;
+  for (int i = 0; i < COUNTS; i++) {
+    chosen = (double)mistakes[i] <= most && (many || chosen == 0) ? counts[i] : chosen;
+  }
+  return chosen;
+}
+
+static enum diva_status choose_neighbours(struct vote *vote, struct diva_error *error) {
+  const struct diva_subset *reference = vote->request->reference;
+  const int64_t rows = vote->device.tile_rows;
+  struct test test = {.vote = vote};
+  enum diva_status status = diva_allocate(rows * vote->table->classes, sizeof *test.votes, "votes",
+                                          (void **)&test.votes, error);
   if (status == DIVA_OK) {
-    status = diva_device_rows_download(&vote->device, products, tile->count, vote->values, error);
+    status = diva_allocate(rows * COUNTS, sizeof *test.mistaken, "votes", (void **)&test.mistaken,
+                           error);
   }
-#pragma omp parallel for schedule(dynamic, 16) num_threads(engine->threads)
-  for (int64_t i = 0; i < tile->count; i++) {
-    if (status == DIVA_OK) {
-      score_row(vote, tile->first + i, vote->values + i * m);
-    }
+  if (status == DIVA_OK) {
+    status = diva_device_rows_each(&vote->device, reference->dataset, "neighbours", visit_test,
+                                   &test, error);
   }
+  vote->neighbours = as_good_as_best(test.mistakes, reference->rows, vote->request->smoothing);
+  free(test.votes);
+  free(test.mistaken);
   return status;
 }
 
@@ -260,6 +369,9 @@ enum diva_status diva_neighbour_vote(const struct diva_vote_request *request,
   }
   if (status == DIVA_OK) {
     weigh_voters(&vote);
+    status = choose_neighbours(&vote, error);
+  }
+  if (status == DIVA_OK) {
     status =
         diva_device_rows_each(&vote.device, request->dataset, "neighbours", visit, &vote, error);
   }

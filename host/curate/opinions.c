@@ -53,6 +53,7 @@ static enum diva_status ask_neighbours(struct gathering *gathering, struct diva_
                                          .weights = request->options->weights,
                                          .groups = request->options->groups,
                                          .scale = request->options->scale,
+                                         .smoothing = diva_label_noise_smoothing(request->noise),
                                          .backend = request->options->backend,
                                          .threads = request->options->threads,
                                          .progress = &request->options->progress};
@@ -76,7 +77,7 @@ enum diva_status diva_opinions_pool(const struct diva_opinions_request *request,
                                     struct diva_error *error) {
   struct gathering gathering = {.request = request};
   enum diva_status status = diva_opinion_pool_open(scores->rows, scores->classes,
-                                                   request->noise_rate, &gathering.pool, error);
+                                                   request->noise->rate, &gathering.pool, error);
   if (status == DIVA_OK) {
     status = diva_score_table_create(&gathering.table, scores->rows, scores->classes, error);
   }

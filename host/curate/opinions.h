@@ -11,6 +11,7 @@
 #define DIVA_OPINIONS_H
 
 #include "host/dataset/subset.h"
+#include "label_noise.h"
 #include "opinion_pool.h"
 
 /** Everything borrowed. */
@@ -19,7 +20,7 @@ struct diva_opinions_request {
   const double *given; /**< rows: rows of weight 0 do not belong to the set; NULL: all do */
   const struct diva_analysis_options *options; /**< of the model, settled; weights as judged by */
   const struct diva_subset *pilot;             /**< a sample of the rows: who votes */
-  double noise_rate;
+  const struct diva_label_noise *noise;        /**< as the model alone sees it */
 };
 
 /**

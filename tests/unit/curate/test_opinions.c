@@ -9,7 +9,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { ROWS = 150, COLUMNS = 5, CLASSES = 3, NEIGHBOURS = 30 };
+enum { ROWS = 150, COLUMNS = 5, CLASSES = 3, COUNTS = 4 };
+static const int counts[COUNTS] = {30, 60, 120, 240};
 
 static const struct blobs_recipe recipe = {
     .rows = ROWS, .columns = COLUMNS, .classes = CLASSES, .every = 7, .distance = 2.0};
@@ -53,7 +54,7 @@ static double distance(const double *a, const double *b) {
 
 /* Score of a class for a row by the definition: the j-th nearest is the one with j - 1 nearer. */
 static double naive_score(const struct blobs *blobs, const double *rows, const double *weights,
-                          const int32_t *groups, int64_t row, int32_t class) {
+                          const int32_t *groups, int64_t row, int32_t class, int neighbours) {
   double votes = 0.0;
   double all = 2.0;
   double share = 0.0;
@@ -70,12 +71,40 @@ static double naive_score(const struct blobs *blobs, const double *rows, const d
       place += j != row && weights[j] > 0.0 && groups[j] != groups[row] &&
                distance(rows + j * COLUMNS, rows + row * COLUMNS) < here;
     }
-    if (place <= NEIGHBOURS) {
+    if (place <= neighbours) {
       votes += blobs->labels[i] == class ? weights[i] / sqrt((double)place) : 0.0;
       all += weights[i] / sqrt((double)place);
     }
   }
   return log((votes + 2.0 * share / total) / all);
+}
+
+/* The largest, or smallest, number of neighbours that mistakes hardly more labels than the best. */
+static int naive_choice(const struct blobs *blobs, const double *rows, const double *weights,
+                        const int32_t *groups, double smoothing) {
+  double mistakes[COUNTS] = {0.0};
+  double least = ROWS;
+  int chosen = 0;
+  for (int n = 0; n < COUNTS; n++) {
+    for (int64_t i = 0; i < ROWS; i++) {
+      int32_t best = 0;
+      double largest = -INFINITY;
+      for (int32_t c = 0; c < CLASSES; c++) {
+        const double score = naive_score(blobs, rows, weights, groups, i, c, counts[n]);
+        best = score > largest ? c : best;
+        largest = fmax(score, largest);
+      }
+      mistakes[n] += best != blobs->labels[i];
+    }
+    least = fmin(least, mistakes[n]);
+  }
+  const double slack = fabs(2.0 * smoothing - 1.0);
+  for (int n = 0; n < COUNTS; n++) {
+    const int64_t at = smoothing < 0.5 ? COUNTS - 1 - n : n;
+    const double most = least + slack * sqrt(least * (1.0 - least / ROWS));
+    chosen = mistakes[at] <= most ? counts[at] : chosen;
+  }
+  return chosen;
 }
 
 Test(opinions, neighbours_vote_as_defined) {
@@ -100,15 +129,17 @@ Test(opinions, neighbours_vote_as_defined) {
                                               .weights = weights,
                                               .groups = groups,
                                               .scale = scales[s],
+                                              .smoothing = 0.5 * s,
                                               .threads = 1 + s,
                                               .progress = &silent};
     struct diva_score_table table;
     cr_assert(!diva_score_table_create(&table, ROWS, CLASSES, &error));
     cr_assert(!diva_neighbour_vote(&request, &table, &error), "%s", error.message);
     scale_rows(&blobs, scales[s], rows);
+    const int neighbours = naive_choice(&blobs, rows, weights, groups, request.smoothing);
     for (int64_t i = 0; i < ROWS; i++) {
       for (int32_t c = 0; c < CLASSES; c++) {
-        const double expected = naive_score(&blobs, rows, weights, groups, i, c);
+        const double expected = naive_score(&blobs, rows, weights, groups, i, c, neighbours);
         cr_expect(fabs((double)table.scores[i * CLASSES + c] - expected) < 1e-5,
                   "scale %d, row %lld, class %d: %g, not %g", s, (long long)i, c,
                   (double)table.scores[i * CLASSES + c], expected);
