@@ -339,12 +339,18 @@ static enum diva_status allocate(struct vote *vote, struct diva_error *error) {
                            : status;
 }
 
+static double weight_of(const struct diva_vote_request *request, int64_t row) {
+  if (request->judging && request->judging[row] <= 0.0) {
+    return 0.0;
+  }
+  return request->given ? request->given[row] : 1.0;
+}
+
 static void weigh_voters(struct vote *vote) {
   const struct diva_subset *reference = vote->request->reference;
-  const double *weights = vote->request->weights;
   double sum = 0.0;
   for (int64_t at = 0; at < reference->rows; at++) {
-    vote->alpha[at] = weights ? weights[reference->index[at]] : 1.0;
+    vote->alpha[at] = weight_of(vote->request, reference->index[at]);
     vote->share[reference->labels[at]] += vote->alpha[at];
     sum += vote->alpha[at];
   }

@@ -22,7 +22,10 @@
 struct diva_vote_request {
   struct diva_dataset *dataset;
   const struct diva_subset *reference; /**< rows that vote */
-  const double *weights; /**< rows of the dataset: alpha, 0 does not vote; NULL: all are 1 */
+  const double *given;   /**< rows of the dataset: alpha, 0 does not vote; NULL: all are 1 */
+  const double *judging; /**< rows that are left out of the judging have 0 here and do not vote
+                              either; but no more is taken over, for a vote that shares the
+                              weights of a model shares its mistakes; NULL: none */
   const int32_t *groups; /**< rows of the dataset, -1: alone; NULL: no groups */
   enum diva_scale
       scale;        /**< what distances are between: NONE, L2 or STANDARDIZE by the reference */

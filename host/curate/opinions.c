@@ -50,7 +50,8 @@ static enum diva_status ask_neighbours(struct gathering *gathering, struct diva_
   const struct diva_opinions_request *request = gathering->request;
   const struct diva_vote_request vote = {.dataset = request->dataset,
                                          .reference = request->pilot,
-                                         .weights = request->options->weights,
+                                         .given = request->given,
+                                         .judging = request->options->weights,
                                          .groups = request->options->groups,
                                          .scale = request->options->scale,
                                          .smoothing = diva_label_noise_smoothing(request->noise),

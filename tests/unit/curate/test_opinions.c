@@ -113,20 +113,28 @@ Test(opinions, neighbours_vote_as_defined) {
   struct diva_subset all;
   struct diva_error error = {0};
   double weights[ROWS];
+  double judging[ROWS];
   int32_t groups[ROWS];
   double rows[ROWS * COLUMNS];
   blobs_open(&recipe, &blobs);
   for (int64_t i = 0; i < ROWS; i++) {
-    weights[i] = i % 11 == 0 ? 0.0 : 0.5 + (double)(i % 3);
+    weights[i] = i % 11 == 0 || i % 13 == 0 ? 0.0 : 0.5 + (double)(i % 3);
+    judging[i] = i % 13 == 0 ? 0.0 : 3.0;
     groups[i] = (int32_t)(i / 2);
   }
   cr_assert(!diva_subset_draw(blobs.dataset, NULL, ROWS, 1, NULL, &all, &error), "%s",
             error.message);
+  /* What is left out of the judging does not vote, whatever its weight was; nothing else counts. */
+  double given[ROWS];
+  for (int64_t i = 0; i < ROWS; i++) {
+    given[i] = i % 13 == 0 ? 1.0 : weights[i];
+  }
   for (int s = 0; s < 3; s++) {
     const struct diva_progress silent = {0};
     const struct diva_vote_request request = {.dataset = blobs.dataset,
                                               .reference = &all,
-                                              .weights = weights,
+                                              .given = given,
+                                              .judging = judging,
                                               .groups = groups,
                                               .scale = scales[s],
                                               .smoothing = 0.5 * s,
