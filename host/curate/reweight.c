@@ -480,7 +480,7 @@ static enum diva_status solve(struct run *run, int side, const double *weights,
   options.weights = weights;
   options.derivative = options.removal = false;
   options.scores = NULL;
-  options.validation_importance = run->options->target_importance;
+  options.validation_importance = run->target ? run->options->target_importance : NULL;
   const enum diva_status status =
       diva_analysis_run(run->train, run->target, &options, &run->out->analyses[side], error);
   if (status == DIVA_OK) {

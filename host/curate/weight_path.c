@@ -83,7 +83,7 @@ static struct diva_analysis_options point_options(const struct diva_weight_probl
   options.weights = point->weights;
   options.importance = problem->importance;
   options.groups = problem->groups;
-  options.validation_importance = problem->request.target_importance;
+  options.validation_importance = NULL;
   if (options.loss == DIVA_LOSS_SQUARED) {
     options.temperature = 1.0;
   }
@@ -128,6 +128,7 @@ static enum diva_status add_target(const struct diva_weight_problem *problem, do
   struct diva_analysis *analysis = NULL;
   struct diva_columns columns;
   struct diva_summary summary;
+  options.validation_importance = problem->request.target_importance;
   if (options.loss == DIVA_LOSS_CROSS_ENTROPY) {
     options.temperature = temperature;
   }
