@@ -12,7 +12,8 @@
  * weights keep mean 1 and stay within bounds, and a step is halved until the objective falls. How
  * many steps, and from which start, is chosen by cross-fitting: the path is found without a fold of
  * the rows, and the fold predicted. The best choice must beat the base (the given weights, else all
- * alike) by one standard error of the paired differences; else the base is the answer.
+ * alike) by one standard error of the paired differences and by half a percent of the loss; else
+ * the base is the answer.
  */
 #ifndef DIVA_REWEIGHT_H
 #define DIVA_REWEIGHT_H
@@ -75,7 +76,7 @@ struct diva_reweight_summary {
   enum diva_reweight_start base;
   enum diva_reweight_start start; /**< of the weights chosen */
   int steps;                      /**< from there */
-  bool base_is_best;              /**< nothing was better by more than the standard error */
+  bool base_is_best;              /**< nothing was better by enough */
 
   int folds;                                                /**< 0: not cross-fitted */
   int64_t cross_fit_rows;                                   /**< training rows cross-fitted on */

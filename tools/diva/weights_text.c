@@ -64,8 +64,8 @@ static void print_verdict(FILE *out, const struct diva_reweight_summary *summary
   if (!summary->base_is_best) {
     fprintf(out, "chosen: ");
     print_choice(out, summary->start, summary->steps);
-    fprintf(out, ", better than %s by %.2g (standard error %.2g)\n", start_words[summary->base],
-            summary->gain, summary->gain_error);
+    fprintf(out, ", whose loss is less than that of %s by %.2g (standard error %.2g)\n",
+            start_words[summary->base], summary->gain, summary->gain_error);
     return;
   }
   fprintf(out, "%s are best: ", start_words[summary->base]);
@@ -74,7 +74,9 @@ static void print_verdict(FILE *out, const struct diva_reweight_summary *summary
     return;
   }
   print_choice(out, summary->best_start, summary->best_steps);
-  fprintf(out, " %s by %.2g only, within the standard error of %.2g\n",
+  fprintf(out,
+          " %s by %.2g only (standard error %.2g); needed are a standard error and half a "
+          "percent of the loss\n",
           summary->best_steps == 1 ? "is better" : "are better", summary->gain,
           summary->gain_error);
 }
