@@ -320,33 +320,31 @@ static bool holds_all(const struct run *run) {
   return run->subset.rows == run->training_rows;
 }
 
+/* Mean LOO loss of the guarded rows with the weights of a start. */
+static enum diva_status guarded_loss(const struct diva_weight_site *site, const double *start,
+                                     double *loss, struct diva_error *error) {
+  struct diva_weight_path path = {0};
+  const enum diva_status status = diva_weight_path_open(&site->problem, start, &path, error);
+  *loss = status == DIVA_OK ? path.now.guard : NAN;
+  diva_weight_path_close(&path);
+  return status;
+}
+
 /* A start with which the guarded rows fare worse than with the base is out. */
 static enum diva_status guard_starts(struct run *run, const struct diva_weight_site *site,
                                      struct diva_error *error) {
-  double base = NAN;
-  enum diva_status status = DIVA_OK;
+  const int base = (int)run->out->summary.base;
+  double limit;
   if (!run->options->guard) {
     return DIVA_OK;
   }
-  for (int s = DIVA_REWEIGHT_STARTS - 1; s >= 0 && status == DIVA_OK; s--) {
-    struct diva_weight_path path = {0};
-    if (!site->starts[s]) {
-      continue;
-    }
-    status = diva_weight_path_open(&site->problem, site->starts[s], &path, error);
-    if (status == DIVA_OK && s == (int)base_of(run)) {
-      base = path.now.guard;
-    }
-    diva_weight_path_close(&path);
-  }
+  enum diva_status status = guarded_loss(site, site->starts[base], &limit, error);
   for (int s = 0; s < DIVA_REWEIGHT_STARTS && status == DIVA_OK; s++) {
-    struct diva_weight_path path = {0};
-    if (!site->starts[s] || !run->allowed[s] || s == (int)base_of(run)) {
-      continue;
+    if (s != base && run->allowed[s]) {
+      double loss;
+      status = guarded_loss(site, site->starts[s], &loss, error);
+      run->allowed[s] = !(loss > limit);
     }
-    status = diva_weight_path_open(&site->problem, site->starts[s], &path, error);
-    run->allowed[s] = status == DIVA_OK && !(path.now.guard > base);
-    diva_weight_path_close(&path);
   }
   return status;
 }

@@ -153,10 +153,10 @@ static enum diva_status try_starts(struct search *search, struct diva_reweight_s
                                    struct diva_error *error) {
   const enum diva_reweight_start base = search->request->base;
   enum diva_status status = try_start(search, base, out, error);
-  for (enum diva_reweight_start s = DIVA_REWEIGHT_UNIFORM;
-       s < DIVA_REWEIGHT_STARTS && status == DIVA_OK; s++) {
-    if (s != base && start_of(search, s) && !is_known(search, s, out)) {
-      status = try_start(search, s, out, error);
+  for (int s = 0; s < DIVA_REWEIGHT_STARTS && status == DIVA_OK; s++) {
+    const enum diva_reweight_start start = (enum diva_reweight_start)s;
+    if (start != base && start_of(search, start) && !is_known(search, start, out)) {
+      status = try_start(search, start, out, error);
     }
   }
   return status;

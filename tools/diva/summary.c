@@ -250,7 +250,7 @@ static void print_files(FILE *out, const struct cli_session *session,
                result->decision ? result->decision->kept_rows : session->info.rows, 0);
     before = ", ";
   }
-  if (settings->write_indices) {
+  if (settings->write_indices && result->weights) {
     print_file(out, before, settings->write_indices, result->weights->draws, 0);
     before = ", ";
   }

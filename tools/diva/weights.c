@@ -104,27 +104,36 @@ static enum diva_status mark(const struct cli_session *session, const struct cli
   return status;
 }
 
-static enum diva_status find_marks(const struct cli_session *session, struct cli_weights *out,
+static enum diva_status find_guard(const struct cli_session *session, struct cli_weights *out,
                                    struct diva_error *error) {
-  const struct cli_settings *settings = session->request->settings;
+  const struct cli_list *guard = &session->request->settings->guard;
+  if (!guard->count) {
+    return DIVA_OK;
+  }
+  out->guard = calloc((size_t)session->info.rows, 1);
+  if (!out->guard) {
+    return out_of_memory(session->info.rows, error);
+  }
+  out->options.guard = out->guard;
+  return mark(session, guard, "guard", out->guard, error);
+}
+
+/* Rows of the objective's groups count 1, others nothing. */
+static enum diva_status find_objective(const struct cli_session *session, struct cli_weights *out,
+                                       struct diva_error *error) {
+  const struct cli_list *groups = &session->request->settings->objective_group;
   const int64_t rows = session->info.rows;
-  uint8_t *counted = NULL;
-  enum diva_status status = DIVA_OK;
-  if (settings->guard.count) {
-    out->guard = calloc((size_t)rows, 1);
-    status = out->guard ? mark(session, &settings->guard, "guard", out->guard, error)
-                        : out_of_memory(rows, error);
-    out->options.guard = out->guard;
+  if (!groups->count) {
+    return DIVA_OK;
   }
-  if (status || !settings->objective_group.count) {
-    return status;
-  }
-  counted = calloc((size_t)rows, 1);
+  uint8_t *counted = calloc((size_t)rows, 1);
   out->importance = calloc((size_t)rows, sizeof *out->importance);
-  status = counted && out->importance
-               ? mark(session, &settings->objective_group, "objective-group", counted, error)
-               : out_of_memory(rows, error);
-  for (int64_t i = 0; i < rows && !status; i++) {
+  if (!counted || !out->importance) {
+    free(counted);
+    return out_of_memory(rows, error);
+  }
+  const enum diva_status status = mark(session, groups, "objective-group", counted, error);
+  for (int64_t i = 0; i < rows; i++) {
     out->importance[i] = counted[i];
   }
   free(counted);
@@ -157,7 +166,10 @@ enum diva_status cli_weights_prepare(struct cli_session *session, struct cli_wei
     status = find_groups(session, settings->by, out, error);
   }
   if (!status) {
-    status = find_marks(session, out, error);
+    status = find_guard(session, out, error);
+  }
+  if (!status) {
+    status = find_objective(session, out, error);
   }
   return status ? status : open_target(session, out, error);
 }

@@ -177,6 +177,7 @@ Test(reweight, same_bytes) {
   struct answer answers[3];
   struct set set;
   diva_reweight_options_init(&options);
+  options.most_steps = 5;
   options.sample_rows = 200; /* cross-fitted on fewer rows than there are */
   set_open(OUTLIERS, 400, 8, &set);
   find(&set, NULL, &analysis, &options, &answers[0]);
@@ -185,11 +186,10 @@ Test(reweight, same_bytes) {
   find(&set, NULL, &analysis, &options, &answers[2]);
   cr_expect(answers[0].summary.cross_fit_rows == 200);
   cr_expect(answers[0].summary.steps > 0, "nothing to compare");
-  cr_expect(memcmp(answers[0].columns.weight, answers[1].columns.weight, 400 * sizeof(double)) ==
-            0);
   cr_expect(answers[0].summary.gain == answers[1].summary.gain);
   for (int i = 0; i < 400; i++) {
     const double one = answers[0].columns.weight[i];
+    cr_expect(answers[1].columns.weight[i] == one);
     cr_expect(fabs(answers[2].columns.weight[i] - one) < 1e-3 * one);
   }
   for (int a = 0; a < 3; a++) {
