@@ -22,6 +22,14 @@ static int fill_columns(const struct cli_weights *weights, struct diva_column ou
   return weights->logarithm ? COLUMNS : COLUMNS - 1;
 }
 
+/* Nothing can be chosen by class labels. */
+static void settle_targets(struct diva_analysis_options *model) {
+  model->loss = DIVA_LOSS_SQUARED;
+  if (model->scale == DIVA_SCALE_AUTO) {
+    model->scale = DIVA_SCALE_STANDARDIZE;
+  }
+}
+
 static enum diva_status find(struct cli_session *session, struct cli_weights *weights,
                              struct diva_error *error) {
   enum diva_status status = cli_session_begin(session, &session->model, error);
@@ -29,7 +37,7 @@ static enum diva_status find(struct cli_session *session, struct cli_weights *we
     return status;
   }
   if (session->info.has_targets) {
-    session->model.loss = DIVA_LOSS_SQUARED;
+    settle_targets(&session->model);
   }
   status = diva_model_choose(session->dataset, &session->model, error);
   if (!status) {

@@ -206,8 +206,8 @@ static void print_notes(FILE *out, const struct cli_session *session,
             plural(before->constant_columns));
   }
   if (unlabelled) {
-    fprintf(out, "note: %lld unlabelled row%s scored, not trained on, and kept\n",
-            (long long)unlabelled, plural(unlabelled));
+    fprintf(out, "note: %lld unlabelled row%s %s\n", (long long)unlabelled, plural(unlabelled),
+            result->weights ? "not trained on: weight 0" : "scored, not trained on, and kept");
   }
   if (result->decision && result->decision->classes_emptied) {
     int64_t emptied = result->decision->classes_emptied;
