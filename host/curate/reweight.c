@@ -1,9 +1,10 @@
 /* Weights by the dataset derivative: starts, the choice among paths, and the path to the answer. */
 #include <diva/reweight.h>
 
-#include "balance.h"
 #include "host/core/core.h"
+#include "reweight_options.h"
 #include "weight_choice.h"
+#include "weight_starts.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -24,199 +25,19 @@ struct run {
   struct diva_dataset_info info;
   const struct diva_analysis_options *asked;
   const struct diva_reweight_options *options;
-  struct diva_analysis_options model;   /* lambda settled */
-  double *starts[DIVA_REWEIGHT_STARTS]; /* owned; that of uniform says which rows are trained on */
-  int64_t training_rows;
-  struct diva_weight_rows rows; /* of the whole set */
-  struct diva_subset subset;    /* empty for targets */
+  struct diva_analysis_options model; /* lambda settled */
+  struct diva_weight_starts starts;   /* uniform weights say which rows are trained on */
+  struct diva_weight_rows rows;       /* of the whole set */
+  struct diva_subset subset;          /* empty for targets */
   struct diva_summary reference;
+  struct diva_weight_progress progress;
   bool allowed[DIVA_REWEIGHT_STARTS];
   struct diva_reweighting *out;
 };
 
-enum { FEW_ROWS = 2000, FOLDS_OF_FEW = 5, FOLDS = 3, MOST_STEPS = 24, SAMPLE_ROWS = 16384 };
+enum { FEW_ROWS = 2000, FOLDS_OF_FEW = 5, FOLDS = 3 };
 static const double ROW_STEP = 0.06;
 static const double GROUP_STEP = 0.2;
-
-void diva_reweight_options_init(struct diva_reweight_options *options) {
-  *options = (struct diva_reweight_options){.version = DIVA_STRUCT_VERSION,
-                                            .steps = -1,
-                                            .most_steps = MOST_STEPS,
-                                            .minimum_weight = 1e-3,
-                                            .maximum_weight = 30.0,
-                                            .least_effective = 0.1,
-                                            .sample_rows = SAMPLE_ROWS};
-}
-
-const char *diva_reweight_start_name(enum diva_reweight_start start) {
-  static const char *const names[DIVA_REWEIGHT_STARTS] = {"uniform", "balance", "given"};
-  return names[start];
-}
-
-static enum diva_status check_counts(const struct diva_reweight_options *options,
-                                     struct diva_error *error) {
-  enum { MOST = 1000 };
-  if (options->steps < -1 || options->steps > MOST || options->most_steps < 0 ||
-      options->most_steps > MOST) {
-    return diva_error_set(error, DIVA_ERROR_USAGE,
-                          "steps (%d) and most steps (%d) must be between 0 and %d", options->steps,
-                          options->most_steps, (int)MOST);
-  }
-  if (options->folds < 0 || options->folds == 1 || options->folds > MOST) {
-    return diva_error_set(error, DIVA_ERROR_USAGE, "folds are %d; there must be 2 to %d",
-                          options->folds, (int)MOST);
-  }
-  return options->sample_rows < 2 ? diva_error_set(error, DIVA_ERROR_USAGE,
-                                                   "sample rows are %lld; at least 2 are needed",
-                                                   (long long)options->sample_rows)
-                                  : DIVA_OK;
-}
-
-static enum diva_status check_options(const struct diva_reweight_options *options,
-                                      struct diva_error *error) {
-  enum diva_status status = diva_version_check(options->version, "diva_reweight_options", error);
-  if (status == DIVA_OK) {
-    status = check_counts(options, error);
-  }
-  if (status != DIVA_OK) {
-    return status;
-  }
-  if (!isfinite(options->step_size) || options->step_size < 0.0) {
-    return diva_error_set(error, DIVA_ERROR_USAGE,
-                          "the step size is %g; it must be positive and finite",
-                          options->step_size);
-  }
-  if (!(options->minimum_weight > 0.0 && options->minimum_weight < 1.0) ||
-      !(options->maximum_weight > 1.0 && isfinite(options->maximum_weight))) {
-    return diva_error_set(error, DIVA_ERROR_USAGE,
-                          "weights of mean 1 cannot lie between %g and %g; the least must be in "
-                          "(0, 1), the largest above 1",
-                          options->minimum_weight, options->maximum_weight);
-  }
-  if (!(options->least_effective >= 0.0 && options->least_effective < 1.0)) {
-    return diva_error_set(error, DIVA_ERROR_USAGE,
-                          "the least effective share is %g; it must be at least 0 and below 1",
-                          options->least_effective);
-  }
-  return DIVA_OK;
-}
-
-static const double *given_weights(const struct run *run) {
-  return run->asked->weights ? run->asked->weights : diva_dataset_weights(run->train);
-}
-
-static enum diva_status check_given(const struct run *run, struct diva_error *error) {
-  const double *given = given_weights(run);
-  for (int64_t i = 0; given && i < run->info.rows; i++) {
-    if (!isfinite(given[i]) || given[i] < 0.0) {
-      return diva_error_set(error, DIVA_ERROR_USAGE,
-                            "weight of row %lld is %g; weights must be finite and not negative",
-                            (long long)i, given[i]);
-    }
-  }
-  return DIVA_OK;
-}
-
-/* Rows with a label and a weight are trained on, all alike. */
-static void fill_uniform(struct run *run) {
-  const double *given = given_weights(run);
-  const int32_t *labels = diva_dataset_labels(run->train);
-  for (int64_t i = 0; i < run->info.rows; i++) {
-    const bool trained = (!labels || labels[i] >= 0) && (!given || given[i] > 0.0);
-    run->starts[DIVA_REWEIGHT_UNIFORM][i] = trained ? 1.0 : 0.0;
-    run->training_rows += trained;
-  }
-}
-
-static bool are_uneven(const struct run *run, const double *given) {
-  double first = 0.0;
-  for (int64_t i = 0; given && i < run->info.rows; i++) {
-    if (run->starts[DIVA_REWEIGHT_UNIFORM][i] > 0.0) {
-      first = first > 0.0 ? first : given[i];
-      if (given[i] != first) {
-        return true;
-      }
-    }
-  }
-  return false;
-}
-
-static enum diva_status add_start(struct run *run, enum diva_reweight_start start,
-                                  struct diva_error *error) {
-  return diva_allocate(run->info.rows, sizeof **run->starts, "starting weights",
-                       (void **)&run->starts[start], error);
-}
-
-static enum diva_status make_starts(struct run *run, struct diva_error *error) {
-  const double *given = given_weights(run);
-  enum diva_status status = add_start(run, DIVA_REWEIGHT_UNIFORM, error);
-  if (status == DIVA_OK) {
-    fill_uniform(run);
-  }
-  if (status == DIVA_OK && run->training_rows < 2) {
-    return diva_error_set(error, DIVA_ERROR_INPUT,
-                          "rows with a label and a positive weight: %lld; at least 2 are needed",
-                          (long long)run->training_rows);
-  }
-  if (status == DIVA_OK && !run->info.has_targets) {
-    status = add_start(run, DIVA_REWEIGHT_BALANCE, error);
-    if (status == DIVA_OK) {
-      status = diva_balance_classes(diva_dataset_labels(run->train), run->info.outputs,
-                                    run->starts[DIVA_REWEIGHT_UNIFORM], run->info.rows,
-                                    run->starts[DIVA_REWEIGHT_BALANCE], error);
-    }
-  }
-  if (status == DIVA_OK && are_uneven(run, given)) {
-    status = add_start(run, DIVA_REWEIGHT_GIVEN, error);
-    for (int64_t i = 0; i < run->info.rows && status == DIVA_OK; i++) {
-      run->starts[DIVA_REWEIGHT_GIVEN][i] =
-          run->starts[DIVA_REWEIGHT_UNIFORM][i] > 0.0 ? given[i] : 0.0;
-    }
-  }
-  return status;
-}
-
-static enum diva_reweight_start base_of(const struct run *run) {
-  return run->starts[DIVA_REWEIGHT_GIVEN] ? DIVA_REWEIGHT_GIVEN : DIVA_REWEIGHT_UNIFORM;
-}
-
-/* Whether rows that share a weight have the same in both, up to a factor. */
-static bool is_one_a_group(const struct run *run, const double *weights, double *factor,
-                           const struct diva_weight_groups *by) {
-  const double *base = run->starts[base_of(run)];
-  const double tolerance = 1e-9;
-  for (int64_t i = 0; i < run->info.rows; i++) {
-    if (base[i] > 0.0) {
-      double *mine = &factor[by->codes[i] < 0 ? by->count : by->codes[i]];
-      const double here = weights[i] / base[i];
-      *mine = *mine > 0.0 ? *mine : here;
-      if (fabs(here - *mine) > tolerance * *mine) {
-        return false;
-      }
-    }
-  }
-  return true;
-}
-
-/* A start that breaks the groups' one weight is only looked at. */
-static enum diva_status settle_allowed(struct run *run, struct diva_error *error) {
-  const struct diva_weight_groups *by = &run->rows.request.by;
-  for (int s = 0; s < DIVA_REWEIGHT_STARTS; s++) {
-    double *factor = NULL;
-    run->allowed[s] = run->starts[s] != NULL;
-    if (!by->codes || !run->starts[s]) {
-      continue;
-    }
-    const enum diva_status status =
-        diva_allocate(by->count + 1, sizeof *factor, "weights of groups", (void **)&factor, error);
-    if (status != DIVA_OK) {
-      return status;
-    }
-    run->allowed[s] = is_one_a_group(run, run->starts[s], factor, by);
-    free(factor);
-  }
-  return DIVA_OK;
-}
 
 static int64_t count_codes(const int32_t *codes, int64_t rows) {
   int64_t count = 0;
@@ -232,7 +53,7 @@ static double effective_importance(const struct run *run) {
   double sum = 0.0;
   double squares = 0.0;
   for (int64_t i = 0; i < run->info.rows; i++) {
-    if (run->starts[DIVA_REWEIGHT_UNIFORM][i] > 0.0) {
+    if (run->starts.weights[DIVA_REWEIGHT_UNIFORM][i] > 0.0) {
       sum += v ? v[i] : 1.0;
       squares += v ? v[i] * v[i] : 1.0;
     }
@@ -255,6 +76,12 @@ static double target_share(const struct run *run) {
   return rows / (rows + effective_importance(run));
 }
 
+static struct diva_weight_bounds bounds_of(const struct diva_reweight_options *options) {
+  return (struct diva_weight_bounds){.minimum = options->minimum_weight,
+                                     .maximum = options->maximum_weight,
+                                     .least_effective = options->least_effective};
+}
+
 static void settle_request(struct run *run) {
   const struct diva_reweight_options *options = run->options;
   const double usual = options->by ? GROUP_STEP : ROW_STEP;
@@ -266,17 +93,13 @@ static void settle_request(struct run *run) {
       .target_share = target_share(run),
       .by = {.codes = options->by, .count = count_codes(options->by, run->info.rows)},
       .guard = options->guard,
-      .bounds = {.minimum = options->minimum_weight,
-                 .maximum = options->maximum_weight,
-                 .least_effective = options->least_effective},
-      .step_size = options->step_size > 0.0 ? options->step_size : usual};
+      .bounds = bounds_of(options),
+      .step_size = options->step_size > 0.0 ? options->step_size : usual,
+      .progress = &run->progress};
   run->rows.train = run->train;
   run->rows.rows = run->info.rows;
   for (int s = 0; s < DIVA_REWEIGHT_STARTS; s++) {
-    run->rows.starts[s] = run->starts[s];
-    if (run->starts[s]) {
-      diva_weight_bound(run->starts[s], run->info.rows, &request->bounds);
-    }
+    run->rows.starts[s] = run->starts.weights[s];
   }
 }
 
@@ -284,7 +107,7 @@ static void settle_request(struct run *run) {
 static enum diva_status settle_model(struct run *run, struct diva_error *error) {
   struct diva_analysis_options options = *run->asked;
   struct diva_analysis *analysis = NULL;
-  options.weights = run->starts[DIVA_REWEIGHT_UNIFORM];
+  options.weights = run->starts.weights[DIVA_REWEIGHT_UNIFORM];
   options.importance = NULL;
   options.groups = NULL;
   options.loss = DIVA_LOSS_SQUARED;
@@ -317,7 +140,7 @@ static int64_t most_rows(const struct run *run) {
 }
 
 static bool holds_all(const struct run *run) {
-  return run->subset.rows == run->training_rows;
+  return run->subset.rows == run->starts.training_rows;
 }
 
 /* Mean LOO loss of the guarded rows with the weights of a start. */
@@ -441,14 +264,28 @@ static enum diva_status find_weights(struct run *run, const struct diva_weight_s
   return status == DIVA_OK && unknown ? measure_base(run, site, error) : status;
 }
 
+/* As many solutions as there would be if every path were followed to its end. */
+static void start_progress(struct run *run) {
+  const bool fixed = run->options->steps >= 0;
+  const int64_t path = (fixed ? run->options->steps : run->options->most_steps) + 1;
+  const int64_t folds = fixed ? 0 : choose_folds(run, run->starts.training_rows);
+  run->progress = (struct diva_weight_progress){.outer = &run->asked->progress, .most = path};
+  for (int s = 0; s < DIVA_REWEIGHT_STARTS; s++) {
+    run->progress.most += folds * (run->allowed[s] ? path : (run->starts.weights[s] != NULL));
+  }
+  run->model.progress = diva_weight_progress_of(&run->progress);
+}
+
 /* Draws what paths are tried on, chooses, and finds the weights of all rows. */
 static enum diva_status find(struct run *run, struct diva_error *error) {
   struct diva_weight_site sample = {0};
   struct diva_weight_site whole = {0};
   enum diva_status status = DIVA_OK;
+  start_progress(run);
   if (!run->info.has_targets) {
-    status = diva_subset_draw(run->train, run->starts[DIVA_REWEIGHT_UNIFORM], most_rows(run),
-                              run->asked->seed, &run->asked->progress, &run->subset, error);
+    status =
+        diva_subset_draw(run->train, run->starts.weights[DIVA_REWEIGHT_UNIFORM], most_rows(run),
+                         run->asked->seed, &run->asked->progress, &run->subset, error);
   }
   if (status == DIVA_OK && !run->info.has_targets) {
     status = diva_weight_site_open(&run->rows, &run->subset, &sample, error);
@@ -478,6 +315,7 @@ static enum diva_status solve(struct run *run, int side, const double *weights,
   options.weights = weights;
   options.derivative = options.removal = false;
   options.scores = NULL;
+  options.progress = run->asked->progress;
   options.validation_importance = run->target ? run->options->target_importance : NULL;
   const enum diva_status status =
       diva_analysis_run(run->train, run->target, &options, &run->out->analyses[side], error);
@@ -501,7 +339,7 @@ static void describe_weights(const struct run *run) {
     }
   }
   summary->effective_rows =
-      diva_weight_effective(out->weight, out->rows) * (double)run->training_rows;
+      diva_weight_effective(out->weight, out->rows) * (double)run->starts.training_rows;
 }
 
 static enum diva_status describe_groups(struct run *run, struct diva_error *error) {
@@ -515,8 +353,8 @@ static enum diva_status describe_groups(struct run *run, struct diva_error *erro
   for (int64_t i = 0; i < out->rows && status == DIVA_OK; i++) {
     struct diva_reweight_group *group = &out->groups[by->codes[i] < 0 ? by->count : by->codes[i]];
     group->rows += out->weight[i] > 0.0;
-    group->before += out->weight_before[i] / (double)run->training_rows;
-    group->after += out->weight[i] / (double)run->training_rows;
+    group->before += out->weight_before[i] / (double)run->starts.training_rows;
+    group->after += out->weight[i] / (double)run->starts.training_rows;
   }
   out->summary.groups = out->groups;
   out->summary.group_count = by->count + 1;
@@ -538,19 +376,17 @@ static enum diva_status allocate(struct diva_reweighting *out, struct diva_error
 static enum diva_status prepare(struct run *run, struct diva_error *error) {
   struct diva_reweight_summary *summary = &run->out->summary;
   run->out->rows = run->info.rows;
-  enum diva_status status = check_options(run->options, error);
+  enum diva_status status = diva_reweight_options_check(run->options, error);
   if (status == DIVA_OK) {
-    status = check_given(run, error);
-  }
-  if (status == DIVA_OK) {
-    status = make_starts(run, error);
+    const struct diva_weight_bounds bounds = bounds_of(run->options);
+    status = diva_weight_starts_make(run->train, run->asked->weights, &bounds, &run->starts, error);
   }
   if (status != DIVA_OK) {
     return status;
   }
   settle_request(run);
-  *summary = (struct diva_reweight_summary){.base = base_of(run),
-                                            .start = base_of(run),
+  *summary = (struct diva_reweight_summary){.base = diva_weight_starts_base(&run->starts),
+                                            .start = diva_weight_starts_base(&run->starts),
                                             .target_share = run->rows.request.target_share,
                                             .guard_before = NAN,
                                             .guard_after = NAN,
@@ -561,7 +397,10 @@ static enum diva_status prepare(struct run *run, struct diva_error *error) {
     summary->plain[s] = (struct diva_reweight_figures){NAN, NAN};
   }
   summary->steps = run->options->steps < 0 ? 0 : run->options->steps;
-  status = settle_allowed(run, error);
+  for (int s = 0; s < DIVA_REWEIGHT_STARTS && status == DIVA_OK; s++) {
+    status = diva_weight_starts_fit(&run->starts, (enum diva_reweight_start)s,
+                                    &run->rows.request.by, &run->allowed[s], error);
+  }
   summary->balance_is_allowed = run->allowed[DIVA_REWEIGHT_BALANCE];
   return status == DIVA_OK ? allocate(run->out, error) : status;
 }
@@ -578,7 +417,7 @@ static enum diva_status answer(struct run *run, struct diva_error *error) {
   if (status != DIVA_OK) {
     return status;
   }
-  memcpy(out->weight_before, run->starts[out->summary.base],
+  memcpy(out->weight_before, run->starts.weights[out->summary.base],
          (size_t)out->rows * sizeof *out->weight_before);
   out->summary.balance_is_allowed = run->allowed[DIVA_REWEIGHT_BALANCE];
   describe_weights(run);
@@ -602,9 +441,7 @@ enum diva_status diva_reweight(struct diva_dataset *train, struct diva_dataset *
     status = answer(&run, error);
   }
   diva_subset_free(&run.subset);
-  for (int s = 0; s < DIVA_REWEIGHT_STARTS; s++) {
-    free(run.starts[s]);
-  }
+  diva_weight_starts_free(&run.starts);
   if (status != DIVA_OK) {
     diva_reweighting_destroy(run.out);
     return status;

@@ -156,6 +156,9 @@ static enum diva_status evaluate(const struct diva_weight_problem *problem,
   if (status != DIVA_OK) {
     return status;
   }
+  if (problem->request.progress) {
+    problem->request.progress->done++;
+  }
   const double temperature = take_columns(problem, analysis, point);
   diva_analysis_destroy(analysis);
   return problem->request.target ? add_target(problem, temperature, point, error) : DIVA_OK;

@@ -9,6 +9,7 @@
 #ifndef DIVA_WEIGHT_PATH_H
 #define DIVA_WEIGHT_PATH_H
 
+#include "weight_progress.h"
 #include "weight_step.h"
 
 #include <diva/analysis.h>
@@ -26,6 +27,7 @@ struct diva_weight_request {
                              may not rise */
   struct diva_weight_bounds bounds;
   double step_size; /**< eta: the exponent of a row whose derivative is of mean size */
+  struct diva_weight_progress *progress; /**< whose solutions are counted; NULL: nobody's */
 };
 
 /** A request, and what follows from it for all its paths. Rows: of train, then of target. */
