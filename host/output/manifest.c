@@ -81,7 +81,8 @@ const char *diva_format_name(enum diva_format format) {
 }
 
 void diva_manifest_init(struct diva_manifest *manifest) {
-  *manifest = (struct diva_manifest){.version = DIVA_STRUCT_VERSION, .real_digits = 17};
+  *manifest = (struct diva_manifest){
+      .version = DIVA_STRUCT_VERSION, .real_digits = 17, .npy_type = DIVA_FLOAT64};
 }
 
 static enum diva_status check_order(const struct diva_manifest *manifest, int64_t rows,
@@ -107,6 +108,10 @@ static enum diva_status check_request(const struct diva_manifest *manifest, cons
   if (!rows && !manifest->npy_indices == !manifest->npy_values) {
     return diva_error_set(error, DIVA_ERROR_USAGE,
                           "%s: there is no one vector to write as .npy here", path);
+  }
+  if (!rows && manifest->npy_type != DIVA_FLOAT64 && manifest->npy_type != DIVA_FLOAT32) {
+    return diva_error_set(error, DIVA_ERROR_USAGE, "%s: reals are written as float64 or float32",
+                          path);
   }
   if (rows && !manifest->dataset) {
     return diva_error_set(error, DIVA_ERROR_USAGE, "%s: a manifest needs its dataset", path);

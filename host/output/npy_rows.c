@@ -19,13 +19,30 @@ static enum diva_status write_header(const struct diva_npy *npy, FILE *stream, c
   return status;
 }
 
+/* Reals as float32, by pieces. */
+static bool write_narrow(const double *values, size_t count, FILE *stream) {
+  enum { PIECE = 4096 };
+  float piece[PIECE];
+  for (size_t first = 0; first < count; first += PIECE) {
+    const size_t here = count - first < PIECE ? count - first : PIECE;
+    for (size_t i = 0; i < here; i++) {
+      piece[i] = (float)values[first + i];
+    }
+    if (fwrite(piece, sizeof *piece, here, stream) != here) {
+      return false;
+    }
+  }
+  return true;
+}
+
 enum diva_status diva_npy_rows_write(const struct diva_manifest *manifest, FILE *stream,
                                      const char *path, const struct diva_progress *progress,
                                      struct diva_error *error) {
   enum { BLOCK = 1 << 20 };
   const bool indices = manifest->npy_indices != NULL;
+  const bool narrow = !indices && manifest->npy_type == DIVA_FLOAT32;
   const struct diva_npy npy = {.kind = indices ? 'i' : 'f',
-                               .item_size = 8,
+                               .item_size = narrow ? 4 : 8,
                                .big_endian = diva_machine_big_endian(),
                                .rank = manifest->npy_columns > 0 ? 2 : 1,
                                .shape = {manifest->npy_count, manifest->npy_columns}};
@@ -40,7 +57,9 @@ enum diva_status diva_npy_rows_write(const struct diva_manifest *manifest, FILE 
   enum diva_status status = write_header(&npy, stream, path, error);
   for (int64_t first = 0; first < count && status == DIVA_OK; first += BLOCK) {
     const size_t here = (size_t)(count - first < BLOCK ? count - first : BLOCK);
-    if (fwrite(data + first * 8, 8, here, stream) != here) {
+    const bool written = narrow ? write_narrow(manifest->npy_values + first, here, stream)
+                                : fwrite(data + first * 8, 8, here, stream) == here;
+    if (!written) {
       status = diva_atomic_write_error(path, error);
     } else {
       status = diva_progress_report(progress, "write", first + (int64_t)here, count, error);

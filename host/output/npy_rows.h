@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 /**
- * Writes npy_indices (int64) or npy_values (float64), whichever is set, to a stream.
+ * Writes npy_indices (int64) or npy_values (npy_type), whichever is set, to a stream.
  * @param path  of the stream, for messages
  */
 enum diva_status diva_npy_rows_write(const struct diva_manifest *manifest, FILE *stream,

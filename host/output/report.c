@@ -5,6 +5,7 @@
 
 #include "host/comm/comm.h"
 #include "host/core/core.h"
+#include "host/output/report_reweight.h"
 #include "host/output/report_verification.h"
 #include "host/output/report_what_if.h"
 #include "host/output/text.h"
@@ -322,6 +323,9 @@ enum diva_status diva_report_json(const struct diva_report *report, bool timings
   if (report->what_if) {
     json_object_set_new(record, "what_if",
                         diva_report_what_if(report->what_if, report->dataset, json_class));
+  }
+  if (report->reweight) {
+    json_object_set_new(record, "reweight", diva_report_reweight(report));
   }
   if (report->verification || report->unverified) {
     json_object_set_new(record, "verification",

@@ -14,6 +14,7 @@
 #include <diva/manifest.h>
 #include <diva/probabilities.h>
 #include <diva/progress.h>
+#include <diva/reweight.h>
 #include <diva/row_table.h>
 #include <diva/system.h>
 #include <diva/verify.h>

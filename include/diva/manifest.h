@@ -9,6 +9,7 @@
 #define DIVA_MANIFEST_H
 
 #include <diva/curate.h>
+#include <diva/reweight.h>
 #include <diva/verify.h>
 #include <diva/what_if.h>
 
@@ -50,7 +51,8 @@ struct diva_manifest {
   int real_digits; /**< significant digits of reals in text: 17 (float64) or 9 (float32) */
   /** For DIVA_FORMAT_NPY: what the array holds, exactly one of the two. */
   const int64_t *npy_indices; /**< int64 (npy_count) */
-  const double *npy_values;   /**< float64 (npy_count) */
+  const double *npy_values;   /**< npy_count of them, written as npy_type */
+  enum diva_dtype npy_type;   /**< DIVA_FLOAT64 (default) or DIVA_FLOAT32 */
   int64_t npy_count;
   int64_t npy_columns; /**< 0: one dimension; else shape (npy_count, npy_columns), row-major */
 };
@@ -88,6 +90,9 @@ struct diva_report {
   const char *unverified;                       /**< ... it failed, for this reason; NULL: not so */
   const struct diva_noise_summary *noise;       /**< of clean; NULL: not decided by it */
   const struct diva_what_if_summary *what_if;   /**< NULL: not asked */
+  const struct diva_reweight_summary *reweight; /**< NULL: not asked */
+  const char *weights_by;           /**< what rows share a weight by; NULL: each has its own */
+  const char *const *weight_groups; /**< names of the groups but that of -1; NULL: none */
   /** Near-duplicates; -1 rows: not looked for. */
   int64_t duplicate_rows, duplicate_groups, duplicate_conflicts;
   const char *group;         /**< name of the groups left out together; NULL: none */

@@ -29,6 +29,17 @@ struct cli_settings {
   int format;          /**< index into cli_format_names, -1: by the extension */
   int order;           /**< enum cli_order */
   const char *trusted; /**< path of the trusted ids, NULL: none */
+  struct diva_reweight_options reweight;
+  int64_t reweight_steps;      /**< -1: chosen */
+  int64_t reweight_most_steps; /**< at most, where they are chosen */
+  int64_t reweight_folds;      /**< 0: by the number of rows */
+  const char *by;              /**< groups of one weight each, "label" or a name; NULL: none */
+  struct cli_list guard, objective_group;
+  const char *target;        /**< path of a labelled target set, NULL: none */
+  const char *write_indices; /**< path of the indices drawn by weight, NULL: none */
+  int64_t draws;             /**< of them, 0: as many as rows */
+  int npy_type;              /**< enum cli_npy_type */
+  bool log_weights;
   struct cli_list drop, drop_index, drop_group, relabel, weigh, weigh_group, weigh_class;
   int64_t verify_folds; /**< 0: not given */
   bool verify;
@@ -39,6 +50,8 @@ struct cli_settings {
 };
 
 enum cli_order { CLI_ORDER_RANK, CLI_ORDER_INPUT };
+
+enum cli_npy_type { CLI_NPY_FLOAT64, CLI_NPY_FLOAT32 };
 
 /** The defaults, the library's where it has them. */
 void cli_settings_init(struct cli_settings *settings);
@@ -100,6 +113,7 @@ extern const struct cli_command cli_command_rank;
 extern const struct cli_command cli_command_clean;
 extern const struct cli_command cli_command_prune;
 extern const struct cli_command cli_command_what_if;
+extern const struct cli_command cli_command_reweight;
 extern const struct cli_command cli_command_convert;
 
 #endif

@@ -55,14 +55,19 @@ static enum diva_status check_settings(struct cli_session *session, struct diva_
   return DIVA_OK;
 }
 
+enum { OUTPUTS = 4 };
+
 /* The files asked for, of which standard output is none. */
-static int list_outputs(const struct cli_settings *settings, struct cli_named_output out[3]) {
+static int list_outputs(const struct cli_settings *settings, struct cli_named_output out[OUTPUTS]) {
   int count = 0;
   if (!is_stdout(settings->output)) {
     out[count++] = (struct cli_named_output){settings->output, "-o"};
   }
   if (settings->write_dataset) {
     out[count++] = (struct cli_named_output){settings->write_dataset, "--write-dataset"};
+  }
+  if (settings->write_indices) {
+    out[count++] = (struct cli_named_output){settings->write_indices, "--write-indices"};
   }
   if (settings->write_probabilities) {
     out[count++] =
@@ -72,7 +77,7 @@ static int list_outputs(const struct cli_settings *settings, struct cli_named_ou
 }
 
 static enum diva_status check_outputs(const struct cli_session *session, struct diva_error *error) {
-  struct cli_named_output outputs[3];
+  struct cli_named_output outputs[OUTPUTS];
   const int count = list_outputs(session->request->settings, outputs);
   enum diva_status status = DIVA_OK;
   for (int i = 0; i < count && !status; i++) {
@@ -148,7 +153,8 @@ enum diva_status cli_session_blame(const struct cli_session *session, enum diva_
 /* The digests of the inputs will be in the provenance; they can be had while the analysis runs. */
 static void start_digests(const struct cli_session *session) {
   const struct cli_settings *settings = session->request->settings;
-  if (settings->output || settings->write_dataset || settings->write_probabilities) {
+  if (settings->output || settings->write_dataset || settings->write_indices ||
+      settings->write_probabilities) {
     diva_dataset_sha256_start(session->dataset);
     if (session->validation) {
       diva_dataset_sha256_start(session->validation);

@@ -38,6 +38,8 @@ struct cli_session {
 /** Columns of `rank`, which the other commands begin with. */
 enum { CLI_RANK_COLUMNS = 7 };
 
+struct cli_weights;
+
 /** What a command decided; everything borrowed. */
 struct cli_result {
   const struct diva_noise_summary *noise; /**< NULL: not from clean */
@@ -48,7 +50,8 @@ struct cli_result {
   const struct diva_decision_columns *decision; /**< NULL: none taken */
   int64_t flagged;                              /**< label issues, -1: not decided */
   const uint8_t *misleads; /**< rows on which the derivative misleads, NULL: not found out */
-  const struct diva_what_if_summary *what_if;   /**< NULL: not asked */
+  const struct diva_what_if_summary *what_if; /**< NULL: not asked */
+  const struct cli_weights *weights;          /**< of reweight, NULL: not asked */
   const char *text; /**< for standard output, where no rows go there; NULL: rows do */
 };
 

@@ -333,6 +333,9 @@ void cli_settings_init(struct cli_settings *settings) {
   diva_dataset_options_init(&settings->dataset);
   diva_analysis_options_init(&settings->analysis);
   diva_convert_options_init(&settings->convert);
+  diva_reweight_options_init(&settings->reweight);
+  settings->reweight_steps = settings->reweight.steps;
+  settings->reweight_most_steps = settings->reweight.most_steps;
   settings->near_duplicates = "off";
 }
 
@@ -340,6 +343,9 @@ void cli_settings_finish(struct cli_settings *settings) {
   settings->analysis.threads = (int)settings->threads;
   settings->analysis.memory = settings->memory;
   settings->dataset.memory = settings->memory;
+  settings->reweight.steps = (int)settings->reweight_steps;
+  settings->reweight.most_steps = (int)settings->reweight_most_steps;
+  settings->reweight.folds = (int)settings->reweight_folds;
 }
 
 void cli_settings_start(struct cli_settings *settings, const struct cli_command *command) {

@@ -3,6 +3,7 @@
 #include "exact.h"
 #include "output.h"
 #include "verify.h"
+#include "weights.h"
 
 #include <math.h>
 #include <string.h>
@@ -205,8 +206,8 @@ static void print_notes(FILE *out, const struct cli_session *session,
             plural(before->constant_columns));
   }
   if (unlabelled) {
-    fprintf(out, "note: %lld unlabelled row%s scored, not trained on, and kept\n",
-            (long long)unlabelled, plural(unlabelled));
+    fprintf(out, "note: %lld unlabelled row%s %s\n", (long long)unlabelled, plural(unlabelled),
+            result->weights ? "not trained on: weight 0" : "scored, not trained on, and kept");
   }
   if (result->decision && result->decision->classes_emptied) {
     int64_t emptied = result->decision->classes_emptied;
@@ -244,8 +245,13 @@ static void print_files(FILE *out, const struct cli_session *session,
     print_file(out, "wrote ", settings->output, count, 0);
     before = ", ";
   }
-  if (settings->write_dataset && result->decision) {
-    print_file(out, before, settings->write_dataset, result->decision->kept_rows, 0);
+  if (settings->write_dataset) {
+    print_file(out, before, settings->write_dataset,
+               result->decision ? result->decision->kept_rows : session->info.rows, 0);
+    before = ", ";
+  }
+  if (settings->write_indices && result->weights) {
+    print_file(out, before, settings->write_indices, result->weights->draws, 0);
     before = ", ";
   }
   if (settings->write_probabilities) {
@@ -265,11 +271,14 @@ void cli_summary_print(FILE *out, const struct cli_session *session,
   if (result->decision) {
     print_decision(out, session, result);
   }
-  if (!result->what_if) {
+  if (result->weights) {
+    cli_weights_print(out, session, result->weights);
+    cli_verify_print(out, session, result);
+  } else if (!result->what_if) {
     print_scores(out, session, result);
     cli_verify_print(out, session, result);
   }
-  if (!result->decision && !result->what_if) {
+  if (!result->decision && !result->what_if && !result->weights) {
     print_harmful(out, session);
     cli_exact_print(out, session, result->misleads);
   }

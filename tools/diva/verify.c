@@ -2,6 +2,7 @@
 #include "verify.h"
 #include "id_list.h"
 #include "summary.h"
+#include "weights.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -171,6 +172,17 @@ static void print_verdict(FILE *out, const struct diva_verification *verificatio
           sign * (better ? verification->low : verification->high));
 }
 
+/* Weights that serve the ridge model may serve it alone. */
+static void print_advice(FILE *out, const struct diva_verification *verification) {
+  if (verification->verdict == DIVA_VERDICT_WORSE) {
+    fprintf(out, "advice: do not train with these weights: a learner other than this ridge model "
+                 "is worse with them\n");
+  } else if (verification->difference > 0) {
+    fprintf(out, "advice: better not train with these weights: a learner other than this ridge "
+                 "model gains nothing by them\n");
+  }
+}
+
 void cli_verify_print(FILE *out, const struct cli_session *session,
                       const struct cli_result *result) {
   const struct diva_verification *verification = &session->verification;
@@ -182,7 +194,12 @@ void cli_verify_print(FILE *out, const struct cli_session *session,
   }
   print_test(out, session);
   print_verdict(out, verification,
-                result->what_if ? "the changed set trains" : "the kept rows train");
+                result->what_if   ? "the changed set trains"
+                : result->weights ? "the weights train"
+                                  : "the kept rows train");
+  if (result->weights) {
+    print_advice(out, verification);
+  }
   if (verification->test == DIVA_VERIFY_GIVEN) {
     fprintf(out, "note: the labels verified on are as noisy as those trained on; --validation or "
                  "--trusted names better ones\n");

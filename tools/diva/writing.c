@@ -4,6 +4,7 @@
 #include "session.h"
 #include "signals.h"
 #include "summary.h"
+#include "weights.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -28,6 +29,11 @@ static enum diva_status report_text(const struct cli_session *session,
   report.held_against = &session->held_against;
   report.noise = result->noise;
   report.what_if = result->what_if;
+  if (result->weights) {
+    report.reweight = &result->weights->summary;
+    report.weights_by = session->request->settings->by;
+    report.weight_groups = result->weights->names;
+  }
   report.after = session->resolved ? &session->after : NULL;
   report.kept_before = result->decision || result->what_if ? &session->kept_before : NULL;
   report.flagged = result->flagged;
@@ -85,6 +91,11 @@ static enum diva_status write_rows(struct cli_session *session, const struct cli
   if (session->format == DIVA_FORMAT_NPY && result->decision) {
     manifest.npy_indices = result->decision->kept;
     manifest.npy_count = result->decision->kept_rows;
+  } else if (session->format == DIVA_FORMAT_NPY && result->weights) {
+    manifest.npy_values = result->weights->array;
+    manifest.npy_count = session->info.rows;
+    manifest.npy_type =
+        session->request->settings->npy_type == CLI_NPY_FLOAT32 ? DIVA_FLOAT32 : DIVA_FLOAT64;
   } else if (session->format == DIVA_FORMAT_NPY) {
     manifest.npy_values = session->columns.derivative;
     manifest.npy_count = session->info.rows;
@@ -108,9 +119,11 @@ static enum diva_status stage_dataset(struct cli_session *session, const struct 
     status = cli_staged_name(&staged[1], path, CLI_PROVENANCE_SUFFIX, error);
   }
   if (!status) {
-    status = diva_dataset_write_rows(session->dataset, result->decision->kept,
-                                     result->decision->kept_rows, NULL, NULL, staged[0].temporary,
-                                     &progress, error);
+    const struct cli_weights *weights = result->weights;
+    status = diva_dataset_write_rows(
+        session->dataset, weights ? weights->rows : result->decision->kept,
+        weights ? session->info.rows : result->decision->kept_rows, NULL,
+        weights ? weights->columns.weight : NULL, staged[0].temporary, &progress, error);
     if (status) {
       cli_staged_rename_error(&staged[0], error);
     }
@@ -121,7 +134,34 @@ static enum diva_status stage_dataset(struct cli_session *session, const struct 
   return status ? status : check_stop(error);
 }
 
-static enum diva_status commit_dataset(struct cli_staged staged[2], struct diva_error *error) {
+/* Rows drawn by weight, likewise. */
+static enum diva_status stage_indices(struct cli_session *session,
+                                      const struct cli_weights *weights, const char *provenance,
+                                      struct cli_staged staged[2], struct diva_error *error) {
+  const char *path = session->request->settings->write_indices;
+  const struct diva_progress progress = cli_meter_progress(&session->meter);
+  struct diva_manifest manifest;
+  diva_manifest_init(&manifest);
+  manifest.npy_indices = weights->indices;
+  manifest.npy_count = weights->draws;
+  enum diva_status status = cli_staged_name(&staged[0], path, "", error);
+  if (!status) {
+    status = cli_staged_name(&staged[1], path, CLI_PROVENANCE_SUFFIX, error);
+  }
+  if (!status) {
+    status = diva_manifest_write(&manifest, staged[0].temporary, DIVA_FORMAT_NPY, NULL, &progress,
+                                 error);
+    if (status) {
+      cli_staged_rename_error(&staged[0], error);
+    }
+  }
+  if (!status) {
+    status = cli_staged_write(&staged[1], provenance, error);
+  }
+  return status ? status : check_stop(error);
+}
+
+static enum diva_status commit_both(struct cli_staged staged[2], struct diva_error *error) {
   enum diva_status status = cli_staged_commit(&staged[0], error);
   return status ? status : cli_staged_commit(&staged[1], error);
 }
@@ -146,9 +186,13 @@ static enum diva_status write_all(struct cli_session *session, const struct cli_
   const struct cli_settings *settings = session->request->settings;
   bool to_file = settings->output && strcmp(settings->output, "-") != 0;
   struct cli_staged staged[2] = {{0}};
+  struct cli_staged drawn[2] = {{0}};
   enum diva_status status = DIVA_OK;
   if (settings->write_dataset) {
     status = stage_dataset(session, result, provenance, staged, error);
+  }
+  if (!status && settings->write_indices) {
+    status = stage_indices(session, result->weights, provenance, drawn, error);
   }
   if (!status) {
     status = stage_probabilities(session, provenance, error);
@@ -161,7 +205,10 @@ static enum diva_status write_all(struct cli_session *session, const struct cli_
     status = write_rows(session, result, order, provenance, error);
   }
   if (!status && settings->write_dataset) {
-    status = commit_dataset(staged, error);
+    status = commit_both(staged, error);
+  }
+  if (!status && settings->write_indices) {
+    status = commit_both(drawn, error);
   }
   if (!status && session->probabilities) {
     status = diva_probabilities_commit(session->probabilities, error);
@@ -171,6 +218,8 @@ static enum diva_status write_all(struct cli_session *session, const struct cli_
   }
   cli_staged_abandon(&staged[0]);
   cli_staged_abandon(&staged[1]);
+  cli_staged_abandon(&drawn[0]);
+  cli_staged_abandon(&drawn[1]);
   if (text) {
     cli_pipe_release();
   }
@@ -184,7 +233,8 @@ enum diva_status cli_session_write(struct cli_session *session, const struct cli
   char *json = NULL;
   int64_t *order = NULL;
   enum diva_status status = rank_rows(session, result, &order, error);
-  if (!status && (settings->output || settings->write_dataset || settings->write_probabilities)) {
+  if (!status && (settings->output || settings->write_dataset || settings->write_indices ||
+                  settings->write_probabilities)) {
     status = report_text(session, result, false, &provenance, error);
   }
   if (!status && settings->json) {
