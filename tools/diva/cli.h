@@ -15,6 +15,7 @@ struct cli_settings {
   struct diva_analysis_options analysis;
   struct diva_convert_options convert;
   const char *validation;          /**< path, NULL: none */
+  const char *target;              /**< path, NULL: none */
   const char *output;              /**< path, NULL or "-": standard output */
   const char *write_dataset;       /**< path of the changed dataset, NULL: none */
   const char *write_probabilities; /**< path of the probabilities, NULL: none */
@@ -30,6 +31,12 @@ struct cli_settings {
   int order;           /**< enum cli_order */
   const char *trusted; /**< path of the trusted ids, NULL: none */
   struct cli_list drop, drop_index, drop_group, relabel, weigh, weigh_group, weigh_class;
+  int64_t round_rows; /**< 0: not given, as the two that follow */
+  int64_t budget;
+  int64_t rounds;
+  double plausibility;
+  bool fill;
+  bool no_curve;
   int64_t verify_folds; /**< 0: not given */
   bool verify;
   bool rows_by_request; /**< no rows on standard output: the command has something else to say */
@@ -60,6 +67,8 @@ extern const char *const cli_order_names[];
 /** Option groups that commands share. */
 extern const struct cli_option_group cli_group_names;
 extern const struct cli_option_group cli_group_model;
+extern const struct cli_option_group
+    cli_group_fit; /**< the model without --validation and --seed */
 extern const struct cli_option_group cli_group_rows;
 extern const struct cli_option_group cli_group_dataset_out;
 extern const struct cli_option_group cli_group_probabilities;
@@ -99,6 +108,7 @@ extern const struct cli_command cli_command_info;
 extern const struct cli_command cli_command_rank;
 extern const struct cli_command cli_command_clean;
 extern const struct cli_command cli_command_prune;
+extern const struct cli_command cli_command_extend;
 extern const struct cli_command cli_command_what_if;
 extern const struct cli_command cli_command_convert;
 

@@ -1,6 +1,7 @@
 /* What came of a run, in a few lines for a person. */
 #include "summary.h"
 #include "exact.h"
+#include "extend_table.h"
 #include "output.h"
 #include "verify.h"
 
@@ -204,7 +205,7 @@ static void print_notes(FILE *out, const struct cli_session *session,
     fprintf(out, "note: %lld constant column%s left at zero\n", (long long)before->constant_columns,
             plural(before->constant_columns));
   }
-  if (unlabelled) {
+  if (unlabelled && !result->extend) {
     fprintf(out, "note: %lld unlabelled row%s scored, not trained on, and kept\n",
             (long long)unlabelled, plural(unlabelled));
   }
@@ -232,20 +233,32 @@ static void print_file(FILE *out, const char *before, const char *name, int64_t 
   fprintf(out, "%s", CLI_PROVENANCE_SUFFIX);
 }
 
+static int64_t count_written(const struct cli_session *session, const struct cli_result *result) {
+  struct diva_dataset_info info = session->info;
+  if (session->format == DIVA_FORMAT_NPY && result->chosen) {
+    return result->chosen_count;
+  }
+  if (session->format == DIVA_FORMAT_NPY && result->decision) {
+    return result->decision->kept_rows;
+  }
+  if (result->written) {
+    diva_dataset_describe(result->written, &info);
+  }
+  return info.rows;
+}
+
 static void print_files(FILE *out, const struct cli_session *session,
                         const struct cli_result *result) {
   const struct cli_settings *settings = session->request->settings;
   bool rows = settings->output && strcmp(settings->output, "-") != 0;
   const char *before = "wrote ";
   if (rows) {
-    int64_t count = session->format == DIVA_FORMAT_NPY && result->decision
-                        ? result->decision->kept_rows
-                        : session->info.rows;
-    print_file(out, "wrote ", settings->output, count, 0);
+    print_file(out, "wrote ", settings->output, count_written(session, result), 0);
     before = ", ";
   }
-  if (settings->write_dataset && result->decision) {
-    print_file(out, before, settings->write_dataset, result->decision->kept_rows, 0);
+  if (settings->write_dataset && (result->decision || result->changed)) {
+    print_file(out, before, settings->write_dataset,
+               result->changed ? result->changed_count : result->decision->kept_rows, 0);
     before = ", ";
   }
   if (settings->write_probabilities) {
@@ -265,11 +278,14 @@ void cli_summary_print(FILE *out, const struct cli_session *session,
   if (result->decision) {
     print_decision(out, session, result);
   }
-  if (!result->what_if) {
+  if (result->extend) {
+    cli_extend_print(out, result->extend);
+    cli_verify_print(out, session, result);
+  } else if (!result->what_if) {
     print_scores(out, session, result);
     cli_verify_print(out, session, result);
   }
-  if (!result->decision && !result->what_if) {
+  if (!result->decision && !result->what_if && !result->extend) {
     print_harmful(out, session);
     cli_exact_print(out, session, result->misleads);
   }
