@@ -168,7 +168,7 @@ static enum diva_status grow_by(struct growth *growth, int64_t count, bool *stop
 
 /* Rounds of a few stragglers each would not end, and change nothing. */
 static bool is_exhausted(const struct growth *growth) {
-  enum { STRAGGLERS = 20 };
+  enum { STRAGGLERS = 10 };
   return growth->candidates == 0 || growth->candidates * STRAGGLERS < growth->largest;
 }
 

@@ -43,7 +43,7 @@ DIVA_API void diva_extend_options_init(struct diva_extend_options *options);
 /** Why no more rows were taken. */
 enum diva_extend_stop {
   DIVA_EXTEND_NO_CANDIDATE, /**< no row of the pool is left that lowers the loss plausibly, or less
-                                 than a twentieth of what the largest round took */
+                                 than a tenth of what the largest round took */
   DIVA_EXTEND_NO_GAIN,      /**< the loss did not fall in a round, which was taken back */
   DIVA_EXTEND_BUDGET,
   DIVA_EXTEND_ROUNDS
