@@ -219,6 +219,34 @@ static const struct cli_option_group choice_group = {.heading = "Choice",
                                                      .count = sizeof choice_options /
                                                               sizeof *choice_options};
 
+static const struct cli_option rows_options[] = {
+    {.name = "output",
+     .letter = 'o',
+     .type = CLI_FILE,
+     .offset = offsetof(struct cli_settings, output),
+     .value = "OUT",
+     .help = "write the rows of the pool to this file, and OUT.provenance.json beside it",
+     .fallback = "rows to standard output"},
+    {.name = "format",
+     .type = CLI_CHOICE,
+     .offset = offsetof(struct cli_settings, format),
+     .value = "FORMAT",
+     .help = "jsonl, csv, npy or hdf5",
+     .fallback = "by the extension of OUT; jsonl on standard output",
+     .choices = cli_format_names},
+    {.name = "order",
+     .type = CLI_CHOICE,
+     .offset = offsetof(struct cli_settings, order),
+     .value = "ORDER",
+     .help = "rank (selected rows first, by round and gain) or input",
+     .choices = cli_order_names},
+};
+
+static const struct cli_option_group rows_group = {.heading = "Output",
+                                                   .options = rows_options,
+                                                   .count =
+                                                       sizeof rows_options / sizeof *rows_options};
+
 static const struct cli_option dataset_options[] = {
     {.name = "write-dataset",
      .type = CLI_FILE,
@@ -235,7 +263,7 @@ static const struct cli_option_group dataset_group = {.heading = "Extended datas
                                                                sizeof *dataset_options};
 
 static const struct cli_option_group *const groups[] = {
-    &choice_group,     &cli_group_rows,  &dataset_group,
+    &choice_group,     &rows_group,      &dataset_group,
     &cli_group_verify, &cli_group_fit,   &cli_group_names,
     &cli_group_run,    &cli_group_words, NULL};
 

@@ -74,6 +74,18 @@ static void print_step(FILE *out, const struct diva_extend_summary *extend,
   fprintf(out, "%s\n", !step->kept ? "  taken back" : step->filling ? "  past the stop" : "");
 }
 
+/* Whether chance does as well in the end, on rows that have no part in the choice. */
+static bool is_no_better(const struct diva_extend_summary *extend) {
+  const struct diva_extend_step *step = &extend->steps[extend->step_count - 1];
+  step -= !step->kept;
+  const struct diva_score *own = &step->scores.heldout;
+  const struct diva_score *uniform = &step->uniform.heldout;
+  if (!own->rows || !uniform->rows) {
+    return false;
+  }
+  return isnan(own->error) ? own->loss >= uniform->loss : own->error >= uniform->error;
+}
+
 static const char *why(const struct diva_extend_summary *extend) {
   switch (extend->stop) {
   case DIVA_EXTEND_NO_CANDIDATE:
@@ -100,6 +112,10 @@ void cli_extend_print(FILE *out, const struct diva_extend_summary *extend) {
   fprintf(out, "\nselected: %lld of %lld pool rows (%.1f %%); stopped: %s\n",
           (long long)extend->selected_rows, (long long)extend->pool_rows,
           100.0 * (double)extend->selected_rows / (double)extend->pool_rows, why(extend));
+  if (is_no_better(extend)) {
+    fprintf(out, "note: as many rows picked at random do as well on the validation rows; what the "
+                 "core gains does not carry over to them\n");
+  }
   if (extend->selected_rows && !extend->steps[0].scores.heldout.rows) {
     fprintf(out,
             "note: the rows were chosen by the loss of the core%s, which falls by that choice "

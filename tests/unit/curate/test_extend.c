@@ -265,6 +265,24 @@ static bool is_near(double got, double want) {
   return isnan(want) ? isnan(got) : fabs(got - want) <= 1e-9 * fmax(fabs(want), 1e-3);
 }
 
+static void expect_score(const struct diva_score *got, const struct diva_score *want) {
+  cr_expect(is_near(got->loss, want->loss) && is_near(got->error, want->error),
+            "loss %.17g, not %.17g; error %g, not %g", got->loss, want->loss, got->error,
+            want->error);
+}
+
+static void expect_scores(const struct diva_extend_scores *got,
+                          const struct diva_extend_scores *want, bool held, bool target) {
+  expect_score(&got->core, &want->core);
+  cr_expect((got->heldout.rows > 0) == held && (got->target.rows > 0) == target);
+  if (held) {
+    expect_score(&got->heldout, &want->heldout);
+  }
+  if (target) {
+    expect_score(&got->target, &want->heldout);
+  }
+}
+
 static void expect_steps(const struct by_hand *hand, const struct diva_extend_summary *got,
                          bool held, const char *text) {
   cr_assert(got->step_count == hand->step_count, "%s: %lld steps, not %d", text,
@@ -272,24 +290,23 @@ static void expect_steps(const struct by_hand *hand, const struct diva_extend_su
   cr_expect(got->stop == hand->stop, "%s: stopped by %s, not %s", text,
             diva_extend_stop_name(got->stop), diva_extend_stop_name(hand->stop));
   for (int s = 0; s < hand->step_count; s++) {
-    const struct diva_extend_step *want = &hand->steps[s];
     const struct diva_extend_step *step = &got->steps[s];
-    cr_expect(step->rows == want->rows && step->kept == want->kept &&
-                  step->filling == want->filling,
+    cr_expect(step->rows == hand->steps[s].rows && step->kept == hand->steps[s].kept &&
+                  step->filling == hand->steps[s].filling,
               "%s, step %d", text, s);
-    cr_expect(is_near(step->objective, want->objective), "%s, step %d: %.17g, not %.17g", text, s,
-              step->objective, want->objective);
-    cr_expect(is_near(step->scores.core.loss, want->scores.core.loss));
-    cr_expect(is_near(step->scores.core.error, want->scores.core.error));
-    cr_expect((step->scores.heldout.rows > 0) == held);
-    if (held) {
-      cr_expect(is_near(step->scores.heldout.loss, want->scores.heldout.loss));
-      cr_expect(is_near(step->scores.heldout.error, want->scores.heldout.error));
-    }
-    cr_expect((step->scores.target.rows > 0) == hand->target);
-    if (hand->target) {
-      cr_expect(is_near(step->scores.target.loss, want->scores.heldout.loss));
-    }
+    cr_expect(is_near(step->objective, hand->steps[s].objective), "%s, step %d: %.17g, not %.17g",
+              text, s, step->objective, hand->steps[s].objective);
+    expect_scores(&step->scores, &hand->steps[s].scores, held, hand->target);
+  }
+}
+
+static void expect_order(const struct diva_extend_columns *got) {
+  for (int64_t at = 1; at < POOL; at++) {
+    const int64_t a = got->order[at - 1];
+    const int64_t b = got->order[at];
+    const uint64_t first = (uint64_t)got->round[a]; /* -1 is the largest */
+    const uint64_t second = (uint64_t)got->round[b];
+    cr_expect(first < second || (first == second && got->gain[a] >= got->gain[b]));
   }
 }
 
@@ -311,14 +328,8 @@ static void expect_columns(const struct by_hand *hand, const struct diva_extensi
     }
   }
   *worst = fmax(*worst, problem_error(got.gain, gain, POOL, 1e-3, false));
+  expect_order(&got);
   *worst = fmax(*worst, problem_error(got.derivative, hand->last.derivative, POOL, 1e-3, false));
-  for (int64_t at = 1; at < POOL; at++) {
-    const int64_t a = got.order[at - 1];
-    const int64_t b = got.order[at];
-    const uint64_t first = (uint64_t)got.round[a]; /* -1 is the largest */
-    const uint64_t second = (uint64_t)got.round[b];
-    cr_expect(first < second || (first == second && got.gain[a] >= got.gain[b]));
-  }
 }
 
 /* What is tried, in turns. */
