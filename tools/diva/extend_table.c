@@ -37,8 +37,7 @@ static void print_head(FILE *out, const struct diva_extend_summary *extend, bool
     const struct diva_score *score = score_of(scores, a);
     if (score->rows) {
       fprintf(out, "  %11s", all_asked[a].name);
-      fprintf(out, isnan(score->error) ? "" : " %6s", "err %");
-      fprintf(out, uniform ? " %8s" : "", "uniform");
+      fprintf(out, "%s%s", isnan(score->error) ? "" : "  err %", uniform ? "  uniform" : "");
     }
   }
   fputc('\n', out);

@@ -104,7 +104,8 @@ static int64_t count_labelled(const int32_t *labels, const double *weights, int6
 
 static struct refit refit(const struct by_hand *hand) {
   struct refit out = {0};
-  const double held = (double)count_labelled(hand->problem.validation.labels, NULL, HELD);
+  const double held =
+      (double)count_labelled(hand->problem.validation.labels, NULL, hand->problem.validation.rows);
   const double core = (double)count_labelled(hand->given_labels, hand->weights, CORE);
   const double share = hand->target ? held / (held + core) : 0.0;
   add_derivatives(hand, false, 1.0 - share, &out);
