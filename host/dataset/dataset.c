@@ -69,6 +69,10 @@ static enum diva_status finish_labels(struct diva_dataset *dataset, int64_t outp
   const struct diva_shards *shards = diva_dataset_shards(dataset);
   const bool single_class = shards && shards->schema.single_class;
   diva_labels_summarise(dataset->labels, dataset->info.rows, &facts);
+  if (!facts.labelled && shards && shards->schema.labels_optional) {
+    dataset->info.labelled_rows = 0;
+    return DIVA_OK;
+  }
   enum diva_status status = diva_labels_check_classes(&facts, single_class, error);
   if (status) {
     diva_error_prefix(error, "%s: ", part_name(dataset, DIVA_PART_LABELS));

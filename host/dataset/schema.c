@@ -37,6 +37,7 @@ enum diva_status diva_schema_make(const struct diva_dataset_options *options,
   *out = (struct diva_schema){.prefer_targets = options->targets != NULL,
                               .allow_external = options->allow_external,
                               .single_class = options->single_class,
+                              .labels_optional = options->labels_optional,
                               .memory = options->memory};
   if (options->labels && options->targets) {
     return diva_error_set(error, DIVA_ERROR_USAGE,

@@ -177,3 +177,14 @@ enum diva_status diva_view_open(struct diva_dataset *first, struct diva_dataset 
   *out = dataset;
   return DIVA_OK;
 }
+
+enum diva_status diva_view_weigh(struct diva_dataset *view, const double *weights,
+                                 struct diva_error *error) {
+  const enum diva_status status = diva_allocate(view->info.rows, (int64_t)sizeof *view->weights,
+                                                "weights", (void **)&view->weights, error);
+  if (!status) {
+    memcpy(view->weights, weights, (size_t)view->info.rows * sizeof *weights);
+    view->info.has_weights = true;
+  }
+  return status;
+}

@@ -22,4 +22,11 @@ enum diva_status diva_view_open(struct diva_dataset *first, struct diva_dataset 
                                 const int32_t *labels, struct diva_dataset **out,
                                 struct diva_error *error);
 
+/**
+ * Gives a view weights of its own.
+ * @param weights  of its rows, copied
+ */
+enum diva_status diva_view_weigh(struct diva_dataset *view, const double *weights,
+                                 struct diva_error *error);
+
 #endif

@@ -86,6 +86,9 @@ static enum diva_status visit_derivative(struct diva_primal *primal, void *conte
   enum diva_status status =
       engine->ops->residual(engine->backend, tile->z, primal->w, tile->y, error);
   if (status == DIVA_OK && engine->options->derivative) {
+    status = diva_expected_labels(primal, tile, error);
+  }
+  if (status == DIVA_OK && engine->options->derivative) {
     status = differentiate(primal, tile, error);
   }
   if (status == DIVA_OK && engine->options->removal) {

@@ -149,6 +149,13 @@ static void store_outside_row(struct diva_dual *dual, int64_t at, const struct o
   }
 }
 
+/* e = p - F in place of -F, for a row without a label that has class c with probability p_c. */
+static void expect_label(const struct outside_row *row, double *e) {
+  for (int64_t c = 0; c < row->residual.outputs; c++) {
+    e[c] += diva_softmax_probability(row->softmax, diva_loo_score(row->residual, row->target, c));
+  }
+}
+
 /* Derivative and columns of row i of a tile, whose residual e then leaves its group out. */
 static struct outside_row judge_row(struct diva_dual *dual, const struct diva_dual_tile *tile,
                                     const struct diva_dual_objective *objective, int64_t i,
@@ -158,9 +165,17 @@ static struct outside_row judge_row(struct diva_dual *dual, const struct diva_du
   find_residual(dual, tile, engine->labels, i, e);
   struct outside_row row = describe_row(dual, tile, engine->labels, i, e);
   double derivative = 0.0;
+  const bool expected =
+      engine->options->expect_unlabelled && engine->labels && engine->labels[at] < 0;
+  if (expected) {
+    expect_label(&row, e);
+  }
   if (engine->options->derivative) {
     derivative = objective->curvature ? pool_derivative(dual, objective, &row)
                                       : pool_validation_derivative(dual, objective, i, &row);
+  }
+  if (expected) {
+    find_residual(dual, tile, engine->labels, i, e);
   }
   if (engine->analysis->removal) {
     engine->analysis->removal[at] = diva_squared_loss(row.residual);

@@ -35,6 +35,15 @@ static enum diva_status check_kernel(const struct diva_analysis_options *options
   return DIVA_OK;
 }
 
+static enum diva_status check_unlabelled(const struct diva_analysis_options *options,
+                                         struct diva_error *error) {
+  return options->expect_unlabelled && options->groups
+             ? diva_error_set(error, DIVA_ERROR_USAGE,
+                              "the expected derivative of unlabelled rows is not to be had with "
+                              "groups")
+             : DIVA_OK;
+}
+
 static enum diva_status check_validation(const struct diva_analysis_options *options,
                                          bool validation, struct diva_error *error) {
   if (options->validation_importance && !validation) {
@@ -75,7 +84,10 @@ enum diva_status diva_options_check(const struct diva_analysis_options *options,
     return diva_error_set(error, DIVA_ERROR_USAGE,
                           "scale and kernel auto are settled by diva_model_choose() first");
   }
-  status = check_validation(options, validation, error);
+  status = check_unlabelled(options, error);
+  if (status == DIVA_OK) {
+    status = check_validation(options, validation, error);
+  }
   return status == DIVA_OK ? check_kernel(options, error) : status;
 }
 

@@ -232,6 +232,14 @@ enum diva_status diva_loo_run(struct diva_primal *primal, struct diva_error *err
 /** Loss and error on the validation set, and the sums that its derivative needs. */
 enum diva_status diva_validation_run(struct diva_primal *primal, struct diva_error *error);
 
+/* expected.c */
+
+/** With options->expect_unlabelled, turns the residuals -F of a tile's rows without a label into
+ * softmax(t F) - F: those they have on average over that label. */
+enum diva_status diva_expected_labels(struct diva_primal *primal,
+                                      const struct diva_prepared_tile *tile,
+                                      struct diva_error *error);
+
 /* derivative.c */
 
 /** The last pass: derivative of every row where asked for, and the label qualities. */

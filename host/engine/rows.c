@@ -164,11 +164,11 @@ enum diva_status diva_rows_check_distribution(const struct diva_engine *engine,
   return DIVA_OK;
 }
 
-static void blank_row(struct diva_analysis *analysis, int64_t i) {
+static void blank_row(struct diva_analysis *analysis, int64_t i, bool expected) {
   analysis->loo_loss[i] = NAN;
   analysis->loo_margin[i] = NAN;
   analysis->label_quality[i] = NAN;
-  if (analysis->derivative) {
+  if (analysis->derivative && !expected) {
     analysis->derivative[i] = NAN;
   }
   if (analysis->removal) {
@@ -182,7 +182,7 @@ void diva_rows_finish(struct diva_engine *engine) {
   double wrong = 0.0;
   for (int64_t i = 0; i < engine->info.rows; i++) {
     if (engine->labels && engine->labels[i] < 0) {
-      blank_row(analysis, i);
+      blank_row(analysis, i, engine->options->expect_unlabelled);
     } else if (engine->weight[i] > 0.0) {
       loo->loss += engine->importance[i] * analysis->loo_loss[i];
       if (engine->labels && analysis->suggested_label[i] != engine->labels[i]) {

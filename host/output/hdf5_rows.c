@@ -10,7 +10,7 @@
 enum { BLOCK_ROWS = 8192 };
 
 /* How a column lies in the file. */
-enum storage { STORE_REAL, STORE_BOOLEAN, STORE_CLASS_NUMBER, STORE_INDEX, STORE_STRING };
+enum storage { STORE_REAL, STORE_BOOLEAN, STORE_CLASS_NUMBER, STORE_INTEGER, STORE_STRING };
 
 /* One column being written, with the room for a block of it. */
 struct column_writer {
@@ -62,7 +62,7 @@ static hid_t file_type(const struct column_writer *writer) {
     return diva_h5_out_boolean();
   case STORE_CLASS_NUMBER:
     return H5Tcopy(H5T_STD_I32LE);
-  case STORE_INDEX:
+  case STORE_INTEGER:
     return H5Tcopy(H5T_STD_I64LE);
   default:
     return diva_h5_out_string(longest_string(writer));
@@ -94,8 +94,8 @@ static void gather_value(const struct column_writer *writer, int64_t i, int64_t 
   case STORE_CLASS_NUMBER:
     ((int32_t *)writer->values)[i] = data ? ((const int32_t *)data)[row] : -1;
     break;
-  case STORE_INDEX:
-    ((int64_t *)writer->values)[i] = row;
+  case STORE_INTEGER:
+    ((int64_t *)writer->values)[i] = data ? ((const int64_t *)data)[row] : row;
     break;
   case STORE_STRING:
     writer->string[i] = string_at(writer, row, writer->scratch[i]);
@@ -138,6 +138,8 @@ static enum storage storage_of(const struct diva_column *column, bool class_name
     return STORE_BOOLEAN;
   case DIVA_COLUMN_CLASS:
     return class_names ? STORE_STRING : STORE_CLASS_NUMBER;
+  case DIVA_COLUMN_COUNT:
+    return STORE_INTEGER;
   default:
     return STORE_STRING;
   }
@@ -155,7 +157,7 @@ static enum diva_status write_columns(struct column_writer *writer, const struct
   writer->storage = STORE_STRING;
   enum diva_status status = write_column(writer, "id", out, progress, error);
   if (status == DIVA_OK) {
-    writer->storage = STORE_INDEX;
+    writer->storage = STORE_INTEGER;
     status = write_column(writer, "index", out, progress, error);
   }
   for (int64_t i = -1; i < manifest->column_count && status == DIVA_OK; i++) {

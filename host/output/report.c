@@ -5,6 +5,7 @@
 
 #include "host/comm/comm.h"
 #include "host/core/core.h"
+#include "host/output/report_extend.h"
 #include "host/output/report_reweight.h"
 #include "host/output/report_verification.h"
 #include "host/output/report_what_if.h"
@@ -104,6 +105,21 @@ static enum diva_status add_inputs(json_t *record, const struct diva_dataset *da
   return status;
 }
 
+/* A further dataset under names of its own; nothing where there is none. */
+static enum diva_status add_other(json_t *record, const char *name, const char *digest_name,
+                                  const struct diva_dataset *dataset, struct diva_error *error) {
+  json_t *digest = NULL;
+  if (!dataset) {
+    return DIVA_OK;
+  }
+  const enum diva_status status = file_digest(dataset, 0, &digest, error);
+  if (status == DIVA_OK) {
+    json_object_set_new(record, name, json_text(diva_dataset_path(dataset, 0)));
+    json_object_set_new(record, digest_name, digest);
+  }
+  return status;
+}
+
 static enum diva_status add_files(json_t *record, const struct diva_report *report,
                                   struct diva_error *error) {
   json_t *digest = NULL;
@@ -116,15 +132,11 @@ static enum diva_status add_files(json_t *record, const struct diva_report *repo
   if (diva_dataset_path(report->dataset, 1)) {
     status = add_inputs(record, report->dataset, digest, error);
   }
-  if (status == DIVA_OK && report->validation) {
-    status = file_digest(report->validation, 0, &digest, error);
-    if (status == DIVA_OK) {
-      json_object_set_new(record, "validation",
-                          json_text(diva_dataset_path(report->validation, 0)));
-      json_object_set_new(record, "validation_sha256", digest);
-    }
+  if (status == DIVA_OK) {
+    status = add_other(record, "validation", "validation_sha256", report->validation, error);
   }
-  return status;
+  return status == DIVA_OK ? add_other(record, "target", "target_sha256", report->target, error)
+                           : status;
 }
 
 /* A linear model says nothing of features and bandwidths. */
@@ -280,6 +292,17 @@ static void add_probabilities(json_t *record, const struct diva_report *report) 
   }
 }
 
+/* The objective is that of the curve: held-out rows have no part in it. */
+static void add_extend(json_t *record, const struct diva_extend_summary *extend) {
+  double after = NAN;
+  for (int64_t i = 0; i < extend->step_count; i++) {
+    after = extend->steps[i].kept ? extend->steps[i].objective : after;
+  }
+  json_object_set_new(record, "objective_before", json_number(extend->steps[0].objective));
+  json_object_set_new(record, "objective_after", json_number(after));
+  json_object_set_new(record, "extend", diva_report_extend(extend));
+}
+
 /* Both solutions count: the time of a phase is what the run spent in it. */
 static void add_timings(json_t *record, const struct diva_report *report) {
   json_t *const seconds = json_object();
@@ -326,6 +349,9 @@ enum diva_status diva_report_json(const struct diva_report *report, bool timings
   }
   if (report->reweight) {
     json_object_set_new(record, "reweight", diva_report_reweight(report));
+  }
+  if (report->extend) {
+    add_extend(record, report->extend);
   }
   if (report->verification || report->unverified) {
     json_object_set_new(record, "verification",

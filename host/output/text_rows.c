@@ -56,6 +56,14 @@ static void append_id(struct diva_text *text, const struct row_format *format, i
   }
 }
 
+static void append_count(struct diva_text *text, const struct row_format *format, int64_t count) {
+  if (count < 0) {
+    append_null(text, format);
+  } else {
+    diva_text_integer(text, count);
+  }
+}
+
 static void append_value(struct diva_text *text, const struct row_format *format,
                          const struct diva_column *column, int64_t row) {
   switch (column->type) {
@@ -76,6 +84,9 @@ static void append_value(struct diva_text *text, const struct row_format *format
     break;
   case DIVA_COLUMN_CHOICE:
     append_string(text, format, column->choices[((const uint8_t *)column->data)[row]]);
+    break;
+  case DIVA_COLUMN_COUNT:
+    append_count(text, format, ((const int64_t *)column->data)[row]);
     break;
   case DIVA_COLUMN_ROW:
     append_id(text, format, column->data ? ((const int64_t *)column->data)[row] : -1);

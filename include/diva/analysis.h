@@ -93,6 +93,9 @@ struct diva_analysis_options {
   bool derivative; /**< compute the derivative too (one more pass) */
   bool removal; /**< and the exact effect of removing each row, see struct diva_columns: beside the
                      derivative of the squared loss of a validation set */
+  /** Rows without a label get the derivative they have on average over softmax(t F) as their label,
+   * where it is null otherwise: it is linear in the label. Not with groups. */
+  bool expect_unlabelled;
   bool deterministic;    /**< the same bytes whatever the number of threads */
   const char *backend;   /**< NULL or "auto": the best that is ready; else by name */
   int threads;           /**< 0: one a core */

@@ -40,6 +40,7 @@ struct diva_dataset_options {
                                  none is read */
   bool allow_external;      /**< follow external links, external storage and virtual datasets */
   int64_t memory;           /**< bytes that may be used; 0: what the machine has */
+  bool labels_optional;     /**< allow a set in which no row has a label, as a pool may be */
   bool single_class;        /**< allow a set with one class or one row, as a validation set may
                                  be */
 };

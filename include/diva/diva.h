@@ -11,6 +11,7 @@
 #include <diva/dataset.h>
 #include <diva/duplicates.h>
 #include <diva/error.h>
+#include <diva/extend.h>
 #include <diva/manifest.h>
 #include <diva/probabilities.h>
 #include <diva/progress.h>

@@ -9,6 +9,7 @@
 #define DIVA_MANIFEST_H
 
 #include <diva/curate.h>
+#include <diva/extend.h>
 #include <diva/reweight.h>
 #include <diva/verify.h>
 #include <diva/what_if.h>
@@ -29,7 +30,8 @@ enum diva_column_type {
   DIVA_COLUMN_BOOLEAN, /**< const uint8_t * */
   DIVA_COLUMN_CLASS,   /**< const int32_t *; written as class name where there are names, -1 null */
   DIVA_COLUMN_CHOICE,  /**< const uint8_t *, index into `choices` */
-  DIVA_COLUMN_ROW      /**< const int64_t *, a row of the dataset; written as its id, -1 null */
+  DIVA_COLUMN_ROW,     /**< const int64_t *, a row of the dataset; written as its id, -1 null */
+  DIVA_COLUMN_COUNT    /**< const int64_t *, >= 0; -1 is null */
 };
 
 /** One column of a manifest; everything borrowed. */
@@ -63,7 +65,7 @@ DIVA_API void diva_manifest_init(struct diva_manifest *manifest);
  * Writes a manifest to `path` ("-": standard output, JSONL and CSV only) and, if `provenance` is
  * not NULL and path is not "-", that text to PATH.provenance.json. Both appear, or neither. A
  * device or a pipe is written in place, without provenance. In HDF5 an absent class or choice is an
- * empty string (-1 where classes have no names) and an absent real NaN.
+ * empty string (-1 where classes have no names), an absent count -1 and an absent real NaN.
  * @return DIVA_ERROR_RESOURCE where the disk, a folder or a permission refuses;
  *         DIVA_ERROR_USAGE if path is one of the dataset's own files
  */
@@ -93,6 +95,8 @@ struct diva_report {
   const struct diva_reweight_summary *reweight; /**< NULL: not asked */
   const char *weights_by;           /**< what rows share a weight by; NULL: each has its own */
   const char *const *weight_groups; /**< names of the groups but that of -1; NULL: none */
+  const struct diva_extend_summary *extend;     /**< NULL: not asked */
+  const struct diva_dataset *target;            /**< NULL: none */
   /** Near-duplicates; -1 rows: not looked for. */
   int64_t duplicate_rows, duplicate_groups, duplicate_conflicts;
   const char *group;         /**< name of the groups left out together; NULL: none */

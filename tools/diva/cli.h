@@ -15,6 +15,7 @@ struct cli_settings {
   struct diva_analysis_options analysis;
   struct diva_convert_options convert;
   const char *validation;          /**< path, NULL: none */
+  const char *target;              /**< path, NULL: none */
   const char *output;              /**< path, NULL or "-": standard output */
   const char *write_dataset;       /**< path of the changed dataset, NULL: none */
   const char *write_probabilities; /**< path of the probabilities, NULL: none */
@@ -35,12 +36,17 @@ struct cli_settings {
   int64_t reweight_folds;      /**< 0: by the number of rows */
   const char *by;              /**< groups of one weight each, "label" or a name; NULL: none */
   struct cli_list guard, objective_group;
-  const char *target;        /**< path of a labelled target set, NULL: none */
   const char *write_indices; /**< path of the indices drawn by weight, NULL: none */
   int64_t draws;             /**< of them, 0: as many as rows */
   int npy_type;              /**< enum cli_npy_type */
   bool log_weights;
   struct cli_list drop, drop_index, drop_group, relabel, weigh, weigh_group, weigh_class;
+  int64_t round_rows; /**< 0: not given, as the two that follow */
+  int64_t budget;
+  int64_t rounds;
+  double plausibility;
+  bool fill;
+  bool no_curve;
   int64_t verify_folds; /**< 0: not given */
   bool verify;
   bool rows_by_request; /**< no rows on standard output: the command has something else to say */
@@ -73,6 +79,8 @@ extern const char *const cli_order_names[];
 /** Option groups that commands share. */
 extern const struct cli_option_group cli_group_names;
 extern const struct cli_option_group cli_group_model;
+extern const struct cli_option_group
+    cli_group_fit; /**< the model without --validation and --seed */
 extern const struct cli_option_group cli_group_rows;
 extern const struct cli_option_group cli_group_dataset_out;
 extern const struct cli_option_group cli_group_probabilities;
@@ -112,6 +120,7 @@ extern const struct cli_command cli_command_info;
 extern const struct cli_command cli_command_rank;
 extern const struct cli_command cli_command_clean;
 extern const struct cli_command cli_command_prune;
+extern const struct cli_command cli_command_extend;
 extern const struct cli_command cli_command_what_if;
 extern const struct cli_command cli_command_reweight;
 extern const struct cli_command cli_command_convert;

@@ -67,6 +67,8 @@ static enum diva_status run(const struct cli_request *request, struct diva_error
                                       .column_count = count,
                                       .key = weights.columns.weight,
                                       .flagged = -1,
+                                      .changed = weights.rows,
+                                      .changed_count = session.info.rows,
                                       .weights = &weights};
     status = cli_session_write(&session, &result, error);
   }

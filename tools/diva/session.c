@@ -82,6 +82,9 @@ static enum diva_status check_outputs(const struct cli_session *session, struct 
   enum diva_status status = DIVA_OK;
   for (int i = 0; i < count && !status; i++) {
     status = cli_output_check_pair(outputs[i].path, session->dataset, session->validation, error);
+    if (!status) {
+      status = cli_output_check_pair(outputs[i].path, session->target, NULL, error);
+    }
     for (int other = 0; other < i && !status; other++) {
       status = cli_output_check_distinct(&outputs[other], &outputs[i], error);
     }
@@ -89,16 +92,19 @@ static enum diva_status check_outputs(const struct cli_session *session, struct 
   return status;
 }
 
-/* Ids, weights and groups of a validation set play no part, so names given for them do not apply to
- * it. */
-static enum diva_status open_validation(struct cli_session *session, struct diva_error *error) {
-  const struct cli_settings *settings = session->request->settings;
-  struct diva_dataset_options options = settings->dataset;
+/* Ids, weights and groups of a validation or target set play no part, so names given for them do
+ * not apply to it. */
+static enum diva_status open_other(const struct cli_session *session, const char *path,
+                                   struct diva_dataset **out, struct diva_error *error) {
+  struct diva_dataset_options options = session->request->settings->dataset;
+  if (!path) {
+    return DIVA_OK;
+  }
   options.ids = NULL;
   options.weights = NULL;
   options.group = NULL;
   options.single_class = true;
-  return diva_dataset_open(&settings->validation, 1, &options, &session->validation, error);
+  return diva_dataset_open(&path, 1, &options, out, error);
 }
 
 enum diva_status cli_session_open(struct cli_session *session, const struct cli_request *request,
@@ -111,8 +117,11 @@ enum diva_status cli_session_open(struct cli_session *session, const struct cli_
     status = diva_dataset_open((const char *const *)request->files, request->file_count,
                                &settings->dataset, &session->dataset, error);
   }
-  if (!status && settings->validation) {
-    status = open_validation(session, error);
+  if (!status) {
+    status = open_other(session, settings->validation, &session->validation, error);
+  }
+  if (!status) {
+    status = open_other(session, settings->target, &session->target, error);
   }
   if (!status) {
     diva_dataset_describe(session->dataset, &session->info);
@@ -144,6 +153,7 @@ enum diva_status cli_session_blame(const struct cli_session *session, enum diva_
       status == DIVA_ERROR_INPUT || status == DIVA_ERROR_NUMERICAL || status == DIVA_ERROR_RESOURCE;
   if (about_data && !begins_with_path(error->message, session->dataset) &&
       !begins_with_path(error->message, session->validation) &&
+      !begins_with_path(error->message, session->target) &&
       !begins_with(error->message, session->request->settings->write_probabilities)) {
     diva_error_prefix(error, "%s: ", diva_dataset_path(session->dataset, 0));
   }
@@ -158,6 +168,9 @@ static void start_digests(const struct cli_session *session) {
     diva_dataset_sha256_start(session->dataset);
     if (session->validation) {
       diva_dataset_sha256_start(session->validation);
+    }
+    if (session->target) {
+      diva_dataset_sha256_start(session->target);
     }
   }
 }
@@ -340,6 +353,7 @@ void cli_session_close(struct cli_session *session) {
   diva_analysis_destroy(session->reference);
   diva_analysis_destroy(session->analysis);
   free(session->trusted);
+  diva_dataset_close(session->target);
   diva_dataset_close(session->validation);
   diva_dataset_close(session->dataset);
   *session = (struct cli_session){0};

@@ -15,6 +15,7 @@ struct cli_session {
   enum diva_format format; /**< of the rows */
   struct diva_dataset *dataset;
   struct diva_dataset *validation; /**< NULL: none */
+  struct diva_dataset *target;     /**< NULL: none */
   struct diva_dataset_info info;
   struct cli_groups groups;                 /**< found when the run begins */
   struct diva_analysis_options model;       /**< as settled, for solving again */
@@ -52,6 +53,12 @@ struct cli_result {
   const uint8_t *misleads; /**< rows on which the derivative misleads, NULL: not found out */
   const struct diva_what_if_summary *what_if; /**< NULL: not asked */
   const struct cli_weights *weights;          /**< of reweight, NULL: not asked */
+  const struct diva_extend_summary *extend;   /**< NULL: not asked */
+  const struct diva_dataset *written; /**< the rows written are of this one, NULL: the session's */
+  const int64_t *chosen;              /**< rows of an array of indices, NULL: those kept */
+  int64_t chosen_count;
+  const int64_t *changed; /**< rows of the changed dataset, NULL: those kept */
+  int64_t changed_count;
   const char *text; /**< for standard output, where no rows go there; NULL: rows do */
 };
 

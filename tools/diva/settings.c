@@ -87,6 +87,8 @@ const struct cli_option_group cli_group_names = {.heading = "Where things are in
                                                  .count =
                                                      sizeof names_options / sizeof *names_options};
 
+/* The last two are not of the fit itself. */
+enum { BESIDE_FIT = 2 };
 static const struct cli_option model_options[] = {
     {.name = "lambda",
      .type = CLI_REAL,
@@ -189,6 +191,11 @@ const struct cli_option_group cli_group_model = {.heading = "Model",
                                                  .options = model_options,
                                                  .count =
                                                      sizeof model_options / sizeof *model_options};
+
+const struct cli_option_group cli_group_fit = {
+    .heading = "Model",
+    .options = model_options,
+    .count = sizeof model_options / sizeof *model_options - BESIDE_FIT};
 
 static const struct cli_option rows_options[] = {
     {.name = "output",

@@ -1,6 +1,7 @@
 /* What came of a run, in a few lines for a person. */
 #include "summary.h"
 #include "exact.h"
+#include "extend_table.h"
 #include "output.h"
 #include "verify.h"
 #include "weights.h"
@@ -205,7 +206,7 @@ static void print_notes(FILE *out, const struct cli_session *session,
     fprintf(out, "note: %lld constant column%s left at zero\n", (long long)before->constant_columns,
             plural(before->constant_columns));
   }
-  if (unlabelled) {
+  if (unlabelled && !result->extend) {
     fprintf(out, "note: %lld unlabelled row%s %s\n", (long long)unlabelled, plural(unlabelled),
             result->weights ? "not trained on: weight 0" : "scored, not trained on, and kept");
   }
@@ -233,21 +234,35 @@ static void print_file(FILE *out, const char *before, const char *name, int64_t 
   fprintf(out, "%s", CLI_PROVENANCE_SUFFIX);
 }
 
+static int64_t count_written(const struct cli_session *session, const struct cli_result *result) {
+  struct diva_dataset_info info = session->info;
+  if (session->format == DIVA_FORMAT_NPY && result->chosen) {
+    return result->chosen_count;
+  }
+  if (session->format == DIVA_FORMAT_NPY && result->decision) {
+    return result->decision->kept_rows;
+  }
+  if (result->written) {
+    diva_dataset_describe(result->written, &info);
+  }
+  return info.rows;
+}
+
+static int64_t count_dataset(const struct cli_result *result) {
+  return result->changed ? result->changed_count : result->decision->kept_rows;
+}
+
 static void print_files(FILE *out, const struct cli_session *session,
                         const struct cli_result *result) {
   const struct cli_settings *settings = session->request->settings;
   bool rows = settings->output && strcmp(settings->output, "-") != 0;
   const char *before = "wrote ";
   if (rows) {
-    int64_t count = session->format == DIVA_FORMAT_NPY && result->decision
-                        ? result->decision->kept_rows
-                        : session->info.rows;
-    print_file(out, "wrote ", settings->output, count, 0);
+    print_file(out, "wrote ", settings->output, count_written(session, result), 0);
     before = ", ";
   }
   if (settings->write_dataset) {
-    print_file(out, before, settings->write_dataset,
-               result->decision ? result->decision->kept_rows : session->info.rows, 0);
+    print_file(out, before, settings->write_dataset, count_dataset(result), 0);
     before = ", ";
   }
   if (settings->write_indices && result->weights) {
@@ -273,12 +288,15 @@ void cli_summary_print(FILE *out, const struct cli_session *session,
   }
   if (result->weights) {
     cli_weights_print(out, session, result->weights);
-    cli_verify_print(out, session, result);
+  } else if (result->extend) {
+    cli_extend_print(out, result->extend);
   } else if (!result->what_if) {
     print_scores(out, session, result);
+  }
+  if (!result->what_if) {
     cli_verify_print(out, session, result);
   }
-  if (!result->decision && !result->what_if && !result->weights) {
+  if (!result->decision && !result->what_if && !result->weights && !result->extend) {
     print_harmful(out, session);
     cli_exact_print(out, session, result->misleads);
   }

@@ -94,6 +94,17 @@ static struct diva_verify_options choose_options(struct cli_session *session) {
   return chosen;
 }
 
+/* That nothing can be said is no failure. */
+static enum diva_status note_outcome(struct cli_session *session, enum diva_status status,
+                                     const struct diva_error *error) {
+  if (status == DIVA_ERROR_INPUT || status == DIVA_ERROR_NUMERICAL) {
+    memcpy(session->unverified, error->message, sizeof session->unverified);
+    return DIVA_OK;
+  }
+  session->verified = !status;
+  return status;
+}
+
 enum diva_status cli_verify_changed(struct cli_session *session,
                                     const struct diva_changed_rows *changed,
                                     struct diva_error *error) {
@@ -103,12 +114,19 @@ enum diva_status cli_verify_changed(struct cli_session *session,
   const struct diva_verify_options chosen = choose_options(session);
   const enum diva_status status = diva_verify(session->dataset, session->validation, changed,
                                               &chosen, &session->verification, error);
-  if (status == DIVA_ERROR_INPUT || status == DIVA_ERROR_NUMERICAL) {
-    memcpy(session->unverified, error->message, sizeof session->unverified);
+  return note_outcome(session, status, error);
+}
+
+enum diva_status cli_verify_extension(struct cli_session *session,
+                                      const struct diva_extension *extension,
+                                      struct diva_error *error) {
+  if (!session->request->settings->verify) {
     return DIVA_OK;
   }
-  session->verified = !status;
-  return status;
+  const struct diva_verify_options chosen = choose_options(session);
+  const enum diva_status status = diva_extend_verify(
+      session->dataset, session->validation, extension, &chosen, &session->verification, error);
+  return note_outcome(session, status, error);
 }
 
 enum diva_status cli_verify_decision(struct cli_session *session,
@@ -194,19 +212,24 @@ void cli_verify_print(FILE *out, const struct cli_session *session,
   }
   print_test(out, session);
   print_verdict(out, verification,
-                result->what_if   ? "the changed set trains"
+                result->extend    ? "the extended set trains"
+                : result->what_if ? "the changed set trains"
                 : result->weights ? "the weights train"
                                   : "the kept rows train");
   if (result->weights) {
     print_advice(out, verification);
   }
-  if (verification->test == DIVA_VERIFY_GIVEN) {
+  if (verification->test == DIVA_VERIFY_GIVEN && !result->extend) {
     fprintf(out, "note: the labels verified on are as noisy as those trained on; --validation or "
                  "--trusted names better ones\n");
   }
   if (verification->test == DIVA_VERIFY_VALIDATION && result->decision && result->flagged < 0) {
     fprintf(out, "note: rows were pruned by their effect on the very set verified on, which "
                  "flatters the result\n");
+  }
+  if (verification->test != DIVA_VERIFY_VALIDATION && result->extend) {
+    fprintf(out, "note: rows were taken by their effect on the very rows verified on, which "
+                 "flatters the result; --validation does not\n");
   }
   if (verification->sampled_rows) {
     fprintf(out, "note: verified with a sample of %lld rows\n",

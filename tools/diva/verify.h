@@ -17,6 +17,11 @@ enum diva_status cli_verify_changed(struct cli_session *session,
                                     const struct diva_changed_rows *changed,
                                     struct diva_error *error);
 
+/** The same for a core and the rows it was extended by. */
+enum diva_status cli_verify_extension(struct cli_session *session,
+                                      const struct diva_extension *extension,
+                                      struct diva_error *error);
+
 /**
  * Verifies the decision if that was asked for. Where nothing can be said (a class left without
  * rows, say) that is no failure: `unverified` says why.

@@ -140,20 +140,6 @@ static enum diva_status find_objective(const struct cli_session *session, struct
   return status;
 }
 
-static enum diva_status open_target(const struct cli_session *session, struct cli_weights *out,
-                                    struct diva_error *error) {
-  const struct cli_settings *settings = session->request->settings;
-  struct diva_dataset_options options = settings->dataset;
-  if (!settings->target) {
-    return DIVA_OK;
-  }
-  options.ids = NULL;
-  options.weights = NULL;
-  options.group = NULL;
-  options.single_class = true;
-  return diva_dataset_open(&settings->target, 1, &options, &out->target, error);
-}
-
 enum diva_status cli_weights_prepare(struct cli_session *session, struct cli_weights *out,
                                      struct diva_error *error) {
   const struct cli_settings *settings = session->request->settings;
@@ -168,10 +154,7 @@ enum diva_status cli_weights_prepare(struct cli_session *session, struct cli_wei
   if (!status) {
     status = find_guard(session, out, error);
   }
-  if (!status) {
-    status = find_objective(session, out, error);
-  }
-  return status ? status : open_target(session, out, error);
+  return status ? status : find_objective(session, out, error);
 }
 
 /* The set is solved on --validation before and after, where that is another than the target. */
@@ -241,7 +224,7 @@ enum diva_status cli_weights_find(struct cli_session *session, struct cli_weight
   const struct cli_settings *settings = session->request->settings;
   const int64_t rows = session->info.rows;
   session->model.importance = weights->importance;
-  enum diva_status status = diva_reweight(session->dataset, weights->target, &session->model,
+  enum diva_status status = diva_reweight(session->dataset, session->target, &session->model,
                                           &weights->options, &weights->reweighting, error);
   if (status) {
     return status;
@@ -262,7 +245,6 @@ enum diva_status cli_weights_find(struct cli_session *session, struct cli_weight
 void cli_weights_free(struct cli_weights *weights) {
   diva_reweighting_destroy(weights->reweighting);
   diva_dataset_close(weights->grouped);
-  diva_dataset_close(weights->target);
   free(weights->by);
   free(weights->names);
   free(weights->numbers);

@@ -19,7 +19,6 @@ struct cli_weights {
   char *numbers;                        /**< texts of classes without names */
   uint8_t *guard;                       /**< marked rows; NULL: none */
   double *importance;                   /**< of the objective's rows; NULL: all count alike */
-  struct diva_dataset *target;          /**< of --target; NULL: none */
   struct diva_reweighting *reweighting;
   struct diva_reweight_summary summary;
   struct diva_reweight_columns columns;
@@ -35,7 +34,7 @@ extern const struct cli_option_group cli_group_objective;
 extern const struct cli_option_group cli_group_search;
 extern const struct cli_option_group cli_group_weights_out;
 
-/** Finds groups, marks and the target set. Free it whatever came of this. */
+/** Finds groups and marks. Free it whatever came of this. */
 enum diva_status cli_weights_prepare(struct cli_session *session, struct cli_weights *out,
                                      struct diva_error *error);
 

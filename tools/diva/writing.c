@@ -34,6 +34,8 @@ static enum diva_status report_text(const struct cli_session *session,
     report.weights_by = session->request->settings->by;
     report.weight_groups = result->weights->names;
   }
+  report.extend = result->extend;
+  report.target = session->target;
   report.after = session->resolved ? &session->after : NULL;
   report.kept_before = result->decision || result->what_if ? &session->kept_before : NULL;
   report.flagged = result->flagged;
@@ -58,11 +60,19 @@ static enum diva_status put_on_one_line(char **json, struct diva_error *error) {
   return DIVA_OK;
 }
 
+static int64_t count_rows(const struct cli_session *session, const struct cli_result *result) {
+  struct diva_dataset_info info = session->info;
+  if (result->written) {
+    diva_dataset_describe(result->written, &info);
+  }
+  return info.rows;
+}
+
 /* NULL for rows in input order. */
 static enum diva_status rank_rows(const struct cli_session *session,
                                   const struct cli_result *result, int64_t **out,
                                   struct diva_error *error) {
-  int64_t rows = session->info.rows;
+  const int64_t rows = count_rows(session, result);
   *out = NULL;
   if (session->request->settings->order == CLI_ORDER_INPUT || session->format == DIVA_FORMAT_NPY) {
     return DIVA_OK;
@@ -82,13 +92,16 @@ static enum diva_status write_rows(struct cli_session *session, const struct cli
   struct diva_progress progress = cli_meter_progress(&session->meter);
   struct diva_manifest manifest;
   diva_manifest_init(&manifest);
-  manifest.dataset = session->dataset;
+  manifest.dataset = result->written ? result->written : session->dataset;
   manifest.columns = result->columns;
   manifest.column_count = result->column_count;
   manifest.order = order;
-  manifest.order_count = session->info.rows;
+  manifest.order_count = count_rows(session, result);
   manifest.real_digits = session->before.precision == DIVA_PRECISION_FLOAT64 ? 17 : 9;
-  if (session->format == DIVA_FORMAT_NPY && result->decision) {
+  if (session->format == DIVA_FORMAT_NPY && result->chosen) {
+    manifest.npy_indices = result->chosen;
+    manifest.npy_count = result->chosen_count;
+  } else if (session->format == DIVA_FORMAT_NPY && result->decision) {
     manifest.npy_indices = result->decision->kept;
     manifest.npy_count = result->decision->kept_rows;
   } else if (session->format == DIVA_FORMAT_NPY && result->weights) {
@@ -114,16 +127,17 @@ static enum diva_status stage_dataset(struct cli_session *session, const struct 
                                       struct diva_error *error) {
   const char *path = session->request->settings->write_dataset;
   const struct diva_progress progress = cli_meter_progress(&session->meter);
+  const int64_t *rows = result->changed ? result->changed : result->decision->kept;
+  const int64_t count = result->changed ? result->changed_count : result->decision->kept_rows;
   enum diva_status status = cli_staged_name(&staged[0], path, "", error);
   if (!status) {
     status = cli_staged_name(&staged[1], path, CLI_PROVENANCE_SUFFIX, error);
   }
   if (!status) {
     const struct cli_weights *weights = result->weights;
-    status = diva_dataset_write_rows(
-        session->dataset, weights ? weights->rows : result->decision->kept,
-        weights ? session->info.rows : result->decision->kept_rows, NULL,
-        weights ? weights->columns.weight : NULL, staged[0].temporary, &progress, error);
+    status = diva_dataset_write_rows(session->dataset, rows, count, NULL,
+                                     weights ? weights->columns.weight : NULL, staged[0].temporary,
+                                     &progress, error);
     if (status) {
       cli_staged_rename_error(&staged[0], error);
     }
@@ -240,7 +254,7 @@ enum diva_status cli_session_write(struct cli_session *session, const struct cli
   if (!status && settings->json) {
     status = report_text(session, result, true, &json, error);
   }
-  if (json && result->what_if) {
+  if (json && (result->what_if || result->extend)) {
     status = put_on_one_line(&json, error);
   }
   if (!status) {

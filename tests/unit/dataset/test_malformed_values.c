@@ -56,6 +56,29 @@ Test(malformed_values, labels) {
   }
 }
 
+/* A pool may do without any label, and only where that is asked for. */
+Test(malformed_values, labels_that_may_be_absent) {
+  const int64_t none[ROWS] = {-1, -1, -1, -1, -1, -1};
+  const int64_t one[ROWS] = {2, 2, -1, 2, 2, 2};
+  char path[FIXTURE_PATH_SIZE];
+  struct diva_dataset_options options;
+  struct diva_dataset_info info;
+  diva_dataset_options_init(&options);
+  options.labels_optional = true;
+  fixture_path("o.h5", path);
+  for (int64_t class_names = 0; class_names <= 3; class_names += 3) {
+    make(path, none, class_names);
+    struct diva_dataset *dataset = fixture_open(path, &options);
+    diva_dataset_describe(dataset, &info);
+    cr_expect(info.rows == ROWS && info.labelled_rows == 0 && info.outputs == class_names);
+    cr_expect_eq(diva_dataset_labels(dataset)[ROWS - 1], -1);
+    diva_dataset_close(dataset);
+  }
+  make(path, one, 3);
+  fixture_expect_refused(path, &options, DIVA_ERROR_INPUT,
+                         (const char *const[]){"only one class", NULL});
+}
+
 /* A stray label must not become memory, nor wrap to a small one. */
 Test(malformed_values, absurd_labels_allocate_nothing) {
   char path[FIXTURE_PATH_SIZE];

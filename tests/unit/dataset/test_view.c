@@ -126,3 +126,24 @@ Test(view, labels_and_ids) {
   diva_dataset_close(behind);
   diva_dataset_close(ahead);
 }
+
+Test(view, weights_of_its_own) {
+  const double given[BEHIND] = {3.0, 0.5};
+  const double own[ROWS] = {1.0, 0.0, 2.0, 0.25, 0.0};
+  double memory[2][AHEAD * COLUMNS];
+  struct diva_dataset *view = NULL;
+  struct diva_dataset_info info;
+  struct diva_dataset *ahead = make(0, AHEAD, DIVA_FLOAT64, memory[0], ahead_labels, NULL);
+  struct diva_dataset *behind = make(AHEAD, BEHIND, DIVA_FLOAT64, memory[1], behind_labels, NULL);
+  cr_assert_eq(diva_view_weigh(behind, given, NULL), DIVA_OK);
+  cr_assert_eq(diva_view_open(ahead, behind, NULL, &view, NULL), DIVA_OK);
+  cr_expect_null(diva_dataset_weights(view));
+  cr_assert_eq(diva_view_weigh(view, own, NULL), DIVA_OK);
+  diva_dataset_describe(view, &info);
+  cr_expect(info.has_weights);
+  cr_expect_arr_eq(diva_dataset_weights(view), own, sizeof own);
+  cr_expect_arr_eq(diva_dataset_weights(behind), given, sizeof given);
+  diva_dataset_close(view);
+  diva_dataset_close(behind);
+  diva_dataset_close(ahead);
+}
