@@ -8,6 +8,9 @@
 #include <stdlib.h>
 
 double diva_extend_weight(const struct diva_extend_problem *problem, int64_t row) {
+  if (problem->copies && row >= problem->core_rows && problem->copies[row - problem->core_rows]) {
+    return 0.0;
+  }
   return problem->given ? problem->given[row] : 1.0;
 }
 
@@ -20,6 +23,35 @@ static enum diva_status weigh_core(struct diva_extend_problem *problem, struct d
     problem->importance[i] = 1.0;
     problem->core_count += (!labels || labels[i] >= 0) && diva_extend_weight(problem, i) > 0.0;
   }
+  return status;
+}
+
+/* A copy vouches for its twin in the core: its gain would be that of knowing the answer. */
+static enum diva_status find_copies(struct diva_extend_problem *problem, const int32_t *groups,
+                                    struct diva_error *error) {
+  int32_t largest = -1;
+  uint8_t *in_core = NULL;
+  if (!groups) {
+    return DIVA_OK;
+  }
+  for (int64_t i = 0; i < problem->info.rows; i++) {
+    largest = groups[i] > largest ? groups[i] : largest;
+  }
+  enum diva_status status =
+      diva_allocate((int64_t)largest + 1, 1, "groups of the core", (void **)&in_core, error);
+  if (status == DIVA_OK) {
+    status = diva_allocate(problem->pool_rows, 1, "copies of the core", (void **)&problem->copies,
+                           error);
+  }
+  for (int64_t i = 0; i < problem->info.rows && status == DIVA_OK; i++) {
+    if (groups[i] >= 0 && i < problem->core_rows) {
+      in_core[groups[i]] = 1;
+    } else if (groups[i] >= 0 && in_core[groups[i]]) {
+      problem->copies[i - problem->core_rows] = 1;
+      problem->copy_count++;
+    }
+  }
+  free(in_core);
   return status;
 }
 
@@ -50,7 +82,8 @@ enum diva_status diva_extend_problem_make(struct diva_dataset *dataset, struct d
   out->model.validation_importance = NULL;
   out->model.removal = false;
   out->model.scores = NULL;
-  return weigh_core(out, error);
+  const enum diva_status status = find_copies(out, options->groups, error);
+  return status == DIVA_OK ? weigh_core(out, error) : status;
 }
 
 enum diva_status diva_extend_settle(struct diva_extend_problem *problem, const double *weights,
@@ -66,7 +99,9 @@ enum diva_status diva_extend_settle(struct diva_extend_problem *problem, const d
 }
 
 void diva_extend_problem_free(struct diva_extend_problem *problem) {
+  free(problem->copies);
   free(problem->importance);
+  problem->copies = NULL;
   problem->importance = NULL;
 }
 

@@ -13,10 +13,13 @@ struct diva_extend_problem {
   struct diva_dataset *dataset, *target, *heldout; /**< borrowed; the last two may be NULL */
   struct diva_dataset_info info;                   /**< of the dataset */
   int64_t core_rows, pool_rows;
-  int64_t rows;                       /**< with the held-out ones */
-  int64_t core_count;                 /**< core rows trained on */
-  int64_t target_count;               /**< labelled rows of the target */
-  const double *given;                /**< weights of the dataset, borrowed; NULL: 1 */
+  int64_t rows;         /**< with the held-out ones */
+  int64_t core_count;   /**< core rows trained on */
+  int64_t target_count; /**< labelled rows of the target */
+  const double *given;  /**< weights of the dataset, borrowed; NULL: 1 */
+  uint8_t *copies;      /**< pool_rows: in a group with a core row (owned); NULL: no
+                             groups */
+  int64_t copy_count;
   struct diva_analysis_options model; /**< as settled so far */
   double *importance;                 /**< rows: 1 in the core (owned) */
 };
@@ -43,7 +46,7 @@ enum diva_status diva_extend_settle(struct diva_extend_problem *problem, const d
                                     struct diva_error *error);
 void diva_extend_problem_free(struct diva_extend_problem *problem);
 
-/** Weight of a row of the dataset where it is trained on. */
+/** Weight of a row of the dataset where it is trained on; 0 of a copy of a core row. */
 double diva_extend_weight(const struct diva_extend_problem *problem, int64_t row);
 
 /**

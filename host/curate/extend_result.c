@@ -135,6 +135,7 @@ enum diva_status diva_extension_finish(struct diva_extension *extension,
   summary->step_count = extension->step_count;
   summary->core_rows = problem->core_rows;
   summary->pool_rows = problem->pool_rows;
+  summary->copies = problem->copy_count;
   extension->columns = (struct diva_extend_columns){.rows = problem->pool_rows,
                                                     .selected = extension->selected,
                                                     .round = extension->round,

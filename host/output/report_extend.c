@@ -48,6 +48,7 @@ json_t *diva_report_extend(const struct diva_extend_summary *extend) {
   json_object_set_new(record, "core_rows", json_integer(extend->core_rows));
   json_object_set_new(record, "pool_rows", json_integer(extend->pool_rows));
   json_object_set_new(record, "unlabelled_rows", json_integer(extend->unlabelled_rows));
+  json_object_set_new(record, "core_copies", json_integer(extend->copies));
   json_object_set_new(record, "selected_rows", json_integer(extend->selected_rows));
   json_object_set_new(record, "assumed_rows", json_integer(extend->assumed_rows));
   json_object_set_new(record, "round_rows", json_integer(extend->round_rows));

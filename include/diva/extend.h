@@ -80,6 +80,7 @@ struct diva_extend_summary {
   enum diva_extend_stop stop;
   int64_t core_rows, pool_rows;
   int64_t unlabelled_rows; /**< of the pool */
+  int64_t copies;          /**< rows of the pool in a group with a core row: never taken */
   int64_t selected_rows;
   int64_t assumed_rows; /**< of these, without a label of their own */
   int64_t round_rows;   /**< as used */
@@ -110,8 +111,10 @@ struct diva_extend_columns {
  * @param dataset  core rows, then pool rows; read, not changed
  * @param target   labelled rows of what the model is for; NULL: the core stands for it
  * @param heldout  NULL: none; scored at every step, with no part in any choice
- * @param options  what is open of scale and kernel is chosen on the core; importances, groups,
- *                 weights, removal and the scores' sink are not used
+ * @param options  what is open of scale and kernel is chosen on the core. Groups (near-duplicates,
+ *                 say) tell which rows of the pool are copies of core rows: these are never taken,
+ *                 for they lower the LOO loss of their twins by giving the answer away.
+ * Importances, weights, removal and the scores' sink are not used
  * @param out      owned by the caller: diva_extension_destroy()
  * @return DIVA_ERROR_USAGE for options out of range; the errors of diva_analysis_run()
  * Cost: a round is one analysis of all rows with the derivative (two with a target), and `picks`

@@ -183,6 +183,12 @@ static const struct cli_option choice_options[] = {
              "likeliest class; 0 passes over none, for kinds of rows the core does not know",
      .minimum = 0,
      .maximum = 1},
+    {.name = "near-duplicates",
+     .type = CLI_STRING,
+     .offset = offsetof(struct cli_settings, near_duplicates),
+     .value = "HOW",
+     .help = "pass over rows of the pool that are near-duplicates of rows of the core, which would "
+             "vouch for these: auto, off, or the least cosine of two that are"},
     {.name = "fill",
      .type = CLI_FLAG,
      .offset = offsetof(struct cli_settings, fill),
@@ -273,6 +279,7 @@ static void set_defaults(struct cli_settings *settings) {
   settings->plausibility = options.plausibility;
   settings->analysis.loss = DIVA_LOSS_CROSS_ENTROPY;
   settings->analysis.scale = DIVA_SCALE_AUTO;
+  settings->near_duplicates = "auto";
 }
 
 static const struct cli_example examples[] = {

@@ -111,6 +111,10 @@ void cli_extend_print(FILE *out, const struct diva_extend_summary *extend) {
   fprintf(out, "\nselected: %lld of %lld pool rows (%.1f %%); stopped: %s\n",
           (long long)extend->selected_rows, (long long)extend->pool_rows,
           100.0 * (double)extend->selected_rows / (double)extend->pool_rows, why(extend));
+  if (extend->copies) {
+    fprintf(out, "note: %lld pool rows are near-duplicates of core rows, and were passed over\n",
+            (long long)extend->copies);
+  }
   if (is_no_better(extend)) {
     fprintf(out, "note: as many rows picked at random do as well on the validation rows; what the "
                  "core gains does not carry over to them\n");

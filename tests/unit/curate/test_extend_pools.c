@@ -238,6 +238,38 @@ Test(extend_pools, filled_to_the_last_row) {
   rows_free(rows);
 }
 
+/* A copy of a core row would give the answer for its twin away. */
+Test(extend_pools, copies_of_the_core_are_passed_over) {
+  struct rows *rows = make(HALF_WRONG, 1.0, 9);
+  const struct diva_extend_options options = choose();
+  struct diva_extend_summary summary;
+  struct diva_extend_columns columns;
+  int32_t groups[ROWS];
+  for (int64_t i = 0; i < ROWS; i++) {
+    groups[i] = i % 50 == 7 ? (int32_t)(i / 50 % 3) : -1; /* of core and pool */
+    groups[i] = i >= CORE && i % 50 == 9 ? 3 : groups[i]; /* of the pool alone */
+  }
+  for (int grouped = 0; grouped < 2; grouped++) {
+    struct diva_analysis_options model = choose_model();
+    struct diva_extension *extension = NULL;
+    int64_t taken[2] = {0, 0};
+    model.groups = grouped ? groups : NULL;
+    cr_assert_eq(diva_extend(rows->dataset, NULL, NULL, &model, &options, &extension, NULL),
+                 DIVA_OK);
+    diva_extension_summary(extension, &summary);
+    diva_extension_columns(extension, &columns);
+    for (int64_t i = 0; i < POOL; i++) {
+      taken[0] += columns.selected[i] && groups[CORE + i] >= 0 && groups[CORE + i] < 3;
+      taken[1] += columns.selected[i] && groups[CORE + i] == 3;
+    }
+    cr_expect((taken[0] == 0) == (grouped == 1) && taken[1] > 0, "%lld copies taken",
+              (long long)taken[0]);
+    cr_expect(summary.copies == (grouped ? POOL / 50 : 0));
+    diva_extension_destroy(extension);
+  }
+  rows_free(rows);
+}
+
 Test(extend_pools, the_same_again_and_with_more_threads) {
   struct rows *rows = make(HALF_WRONG, 1.0, 2);
   const struct diva_extend_options options = choose();
