@@ -145,10 +145,6 @@ static int64_t most_rows(const struct run *run) {
   return fit < run->options->sample_rows ? fit : run->options->sample_rows;
 }
 
-static bool holds_all(const struct run *run) {
-  return run->subset.rows == run->starts.training_rows;
-}
-
 /* Mean LOO loss of the guarded rows with the weights of a start. */
 static enum diva_status guarded_loss(const struct diva_weight_site *site, const double *start,
                                      double *loss, struct diva_error *error) {
@@ -282,33 +278,45 @@ static void start_progress(struct run *run) {
   run->model.progress = diva_weight_progress_of(&run->progress);
 }
 
-/* Draws what paths are tried on, chooses, and finds the weights of all rows. */
+/* Rows in memory: to choose on, or all there are. A subset needs classes to draw from. */
+static bool wants_sample(const struct run *run) {
+  return !run->info.has_targets &&
+         (run->options->steps < 0 || run->starts.training_rows <= most_rows(run));
+}
+
+static enum diva_status open_sample(struct run *run, struct diva_weight_site *out,
+                                    struct diva_error *error) {
+  const enum diva_status status =
+      diva_subset_draw(run->train, run->starts.weights[DIVA_REWEIGHT_UNIFORM], most_rows(run),
+                       run->asked->seed, &run->asked->progress, &run->subset, error);
+  return status == DIVA_OK ? diva_weight_site_open(&run->rows, &run->subset, out, error) : status;
+}
+
+/* Chooses on `sample`, and finds the weights of `all` rows. */
+static enum diva_status search(struct run *run, const struct diva_weight_site *sample,
+                               const struct diva_weight_site *all, struct diva_error *error) {
+  enum diva_status status = DIVA_OK;
+  if (run->options->steps < 0) {
+    status = guard_starts(run, all, error);
+    if (status == DIVA_OK) {
+      status = choose(run, sample, error);
+    }
+  }
+  return status == DIVA_OK ? find_weights(run, all, error) : status;
+}
+
 static enum diva_status find(struct run *run, struct diva_error *error) {
+  const bool sampled = wants_sample(run);
+  const bool complete = sampled && run->starts.training_rows <= most_rows(run);
   struct diva_weight_site sample = {0};
   struct diva_weight_site whole = {0};
-  enum diva_status status = DIVA_OK;
   start_progress(run);
-  if (!run->info.has_targets) {
-    status =
-        diva_subset_draw(run->train, run->starts.weights[DIVA_REWEIGHT_UNIFORM], most_rows(run),
-                         run->asked->seed, &run->asked->progress, &run->subset, error);
-  }
-  if (status == DIVA_OK && !run->info.has_targets) {
-    status = diva_weight_site_open(&run->rows, &run->subset, &sample, error);
-  }
-  const bool separate = run->info.has_targets || !holds_all(run);
-  if (status == DIVA_OK && separate) {
+  enum diva_status status = sampled ? open_sample(run, &sample, error) : DIVA_OK;
+  if (status == DIVA_OK && !complete) {
     status = diva_weight_site_open(&run->rows, NULL, &whole, error);
   }
-  const struct diva_weight_site *all = separate ? &whole : &sample;
-  if (status == DIVA_OK && run->options->steps < 0) {
-    status = guard_starts(run, all, error);
-  }
-  if (status == DIVA_OK && run->options->steps < 0) {
-    status = choose(run, run->info.has_targets ? &whole : &sample, error);
-  }
   if (status == DIVA_OK) {
-    status = find_weights(run, all, error);
+    status = search(run, sampled ? &sample : &whole, complete ? &sample : &whole, error);
   }
   diva_weight_site_close(&whole);
   diva_weight_site_close(&sample);
