@@ -3,21 +3,13 @@
 
 #include "host/core/core.h"
 #include "reweight_options.h"
+#include "reweighting.h"
 #include "weight_choice.h"
 #include "weight_starts.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct diva_reweighting {
-  struct diva_reweight_summary summary;
-  struct diva_analysis *analyses[2]; /* before and after; strings of the summaries are theirs */
-  int64_t rows;
-  double *weight, *weight_before, *derivative;
-  double *objective;
-  struct diva_reweight_group *groups;
-};
 
 /* A run in progress. */
 struct run {
@@ -341,52 +333,6 @@ static enum diva_status solve(struct run *run, int side, const double *weights,
   return status;
 }
 
-static void describe_weights(const struct run *run) {
-  const struct diva_reweighting *out = run->out;
-  struct diva_reweight_summary *summary = &run->out->summary;
-  summary->smallest = INFINITY;
-  for (int64_t i = 0; i < out->rows; i++) {
-    if (out->weight[i] > 0.0) {
-      summary->smallest = fmin(summary->smallest, out->weight[i]);
-      summary->largest = fmax(summary->largest, out->weight[i]);
-      summary->guard_rows += run->options->guard && run->options->guard[i];
-    }
-  }
-  summary->effective_rows =
-      diva_weight_effective(out->weight, out->rows) * (double)run->starts.training_rows;
-}
-
-static enum diva_status describe_groups(struct run *run, struct diva_error *error) {
-  const struct diva_weight_groups *by = &run->rows.request.by;
-  struct diva_reweighting *out = run->out;
-  if (!by->codes) {
-    return DIVA_OK;
-  }
-  const enum diva_status status = diva_allocate(by->count + 1, sizeof *out->groups,
-                                                "weights of groups", (void **)&out->groups, error);
-  for (int64_t i = 0; i < out->rows && status == DIVA_OK; i++) {
-    struct diva_reweight_group *group = &out->groups[by->codes[i] < 0 ? by->count : by->codes[i]];
-    group->rows += out->weight[i] > 0.0;
-    group->before += out->weight_before[i] / (double)run->starts.training_rows;
-    group->after += out->weight[i] / (double)run->starts.training_rows;
-  }
-  out->summary.groups = out->groups;
-  out->summary.group_count = by->count + 1;
-  return status;
-}
-
-static enum diva_status allocate(struct diva_reweighting *out, struct diva_error *error) {
-  enum diva_status status =
-      diva_allocate(out->rows, sizeof *out->weight, "weights", (void **)&out->weight, error);
-  if (status == DIVA_OK) {
-    status = diva_allocate(out->rows, sizeof *out->weight_before, "weights",
-                           (void **)&out->weight_before, error);
-  }
-  return status == DIVA_OK ? diva_allocate(out->rows, sizeof *out->derivative, "derivatives",
-                                           (void **)&out->derivative, error)
-                           : status;
-}
-
 static enum diva_status prepare(struct run *run, struct diva_error *error) {
   struct diva_reweight_summary *summary = &run->out->summary;
   run->out->rows = run->info.rows;
@@ -415,7 +361,7 @@ static enum diva_status prepare(struct run *run, struct diva_error *error) {
     status = diva_weight_starts_fit(&run->starts, (enum diva_reweight_start)s,
                                     &run->rows.request.by, &run->allowed[s], error);
   }
-  return status == DIVA_OK ? allocate(run->out, error) : status;
+  return status == DIVA_OK ? diva_reweighting_allocate(run->out, error) : status;
 }
 
 static enum diva_status answer(struct run *run, struct diva_error *error) {
@@ -433,8 +379,7 @@ static enum diva_status answer(struct run *run, struct diva_error *error) {
   memcpy(out->weight_before, run->starts.weights[out->summary.base],
          (size_t)out->rows * sizeof *out->weight_before);
   out->summary.balance_is_allowed = run->allowed[DIVA_REWEIGHT_BALANCE];
-  describe_weights(run);
-  status = describe_groups(run, error);
+  status = diva_reweighting_describe(out, &run->rows.request, error);
   if (status == DIVA_OK) {
     status = solve(run, 0, out->weight_before, &out->summary.before, error);
   }
@@ -461,30 +406,4 @@ enum diva_status diva_reweight(struct diva_dataset *train, struct diva_dataset *
   }
   *out = run.out;
   return DIVA_OK;
-}
-
-void diva_reweighting_summary(const struct diva_reweighting *reweighting,
-                              struct diva_reweight_summary *out) {
-  *out = reweighting->summary;
-}
-
-void diva_reweighting_columns(const struct diva_reweighting *reweighting,
-                              struct diva_reweight_columns *out) {
-  *out = (struct diva_reweight_columns){.rows = reweighting->rows,
-                                        .weight = reweighting->weight,
-                                        .weight_before = reweighting->weight_before,
-                                        .derivative = reweighting->derivative};
-}
-
-void diva_reweighting_destroy(struct diva_reweighting *reweighting) {
-  if (reweighting) {
-    diva_analysis_destroy(reweighting->analyses[0]);
-    diva_analysis_destroy(reweighting->analyses[1]);
-    free(reweighting->weight);
-    free(reweighting->weight_before);
-    free(reweighting->derivative);
-    free(reweighting->objective);
-    free(reweighting->groups);
-    free(reweighting);
-  }
 }

@@ -17,11 +17,6 @@ void diva_reweight_options_init(struct diva_reweight_options *options) {
                                             .sample_rows = SAMPLE_ROWS};
 }
 
-const char *diva_reweight_start_name(enum diva_reweight_start start) {
-  static const char *const names[DIVA_REWEIGHT_STARTS] = {"uniform", "balance", "given"};
-  return names[start];
-}
-
 static enum diva_status check_counts(const struct diva_reweight_options *options,
                                      struct diva_error *error) {
   enum { MOST = 1000 };
