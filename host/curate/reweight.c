@@ -3,21 +3,13 @@
 
 #include "host/core/core.h"
 #include "reweight_options.h"
+#include "reweighting.h"
 #include "weight_choice.h"
 #include "weight_starts.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct diva_reweighting {
-  struct diva_reweight_summary summary;
-  struct diva_analysis *analyses[2]; /* before and after; strings of the summaries are theirs */
-  int64_t rows;
-  double *weight, *weight_before, *derivative;
-  double *objective;
-  struct diva_reweight_group *groups;
-};
 
 /* A run in progress. */
 struct run {
@@ -38,6 +30,10 @@ struct run {
 enum { FEW_ROWS = 2000, FOLDS_OF_FEW = 5, FOLDS = 3 };
 static const double ROW_STEP = 0.06;
 static const double GROUP_STEP = 0.2;
+/* Below this the ridge model hardly gains any more, and other learners lose by the weights; of a
+ * group that does harm all rows may have to go. */
+static const double ROW_EFFECTIVE = 0.7;
+static const double GROUP_EFFECTIVE = 0.1;
 
 static int64_t count_codes(const int32_t *codes, int64_t rows) {
   int64_t count = 0;
@@ -77,9 +73,11 @@ static double target_share(const struct run *run) {
 }
 
 static struct diva_weight_bounds bounds_of(const struct diva_reweight_options *options) {
-  return (struct diva_weight_bounds){.minimum = options->minimum_weight,
-                                     .maximum = options->maximum_weight,
-                                     .least_effective = options->least_effective};
+  const double usual = options->by ? GROUP_EFFECTIVE : ROW_EFFECTIVE;
+  return (struct diva_weight_bounds){
+      .minimum = options->minimum_weight,
+      .maximum = options->maximum_weight,
+      .least_effective = options->least_effective < 0.0 ? usual : options->least_effective};
 }
 
 static void settle_request(struct run *run) {
@@ -137,10 +135,6 @@ static int64_t most_rows(const struct run *run) {
   const int64_t row = run->info.columns * diva_dtype_size(run->info.feature_type);
   const int64_t fit = run->asked->memory > 0 ? run->asked->memory / 4 / row : INT64_MAX;
   return fit < run->options->sample_rows ? fit : run->options->sample_rows;
-}
-
-static bool holds_all(const struct run *run) {
-  return run->subset.rows == run->starts.training_rows;
 }
 
 /* Mean LOO loss of the guarded rows with the weights of a start. */
@@ -276,33 +270,45 @@ static void start_progress(struct run *run) {
   run->model.progress = diva_weight_progress_of(&run->progress);
 }
 
-/* Draws what paths are tried on, chooses, and finds the weights of all rows. */
+/* Rows in memory: to choose on, or all there are. A subset needs classes to draw from. */
+static bool wants_sample(const struct run *run) {
+  return !run->info.has_targets &&
+         (run->options->steps < 0 || run->starts.training_rows <= most_rows(run));
+}
+
+static enum diva_status open_sample(struct run *run, struct diva_weight_site *out,
+                                    struct diva_error *error) {
+  const enum diva_status status =
+      diva_subset_draw(run->train, run->starts.weights[DIVA_REWEIGHT_UNIFORM], most_rows(run),
+                       run->asked->seed, &run->asked->progress, &run->subset, error);
+  return status == DIVA_OK ? diva_weight_site_open(&run->rows, &run->subset, out, error) : status;
+}
+
+/* Chooses on `sample`, and finds the weights of `all` rows. */
+static enum diva_status search(struct run *run, const struct diva_weight_site *sample,
+                               const struct diva_weight_site *all, struct diva_error *error) {
+  enum diva_status status = DIVA_OK;
+  if (run->options->steps < 0) {
+    status = guard_starts(run, all, error);
+    if (status == DIVA_OK) {
+      status = choose(run, sample, error);
+    }
+  }
+  return status == DIVA_OK ? find_weights(run, all, error) : status;
+}
+
 static enum diva_status find(struct run *run, struct diva_error *error) {
+  const bool sampled = wants_sample(run);
+  const bool complete = sampled && run->starts.training_rows <= most_rows(run);
   struct diva_weight_site sample = {0};
   struct diva_weight_site whole = {0};
-  enum diva_status status = DIVA_OK;
   start_progress(run);
-  if (!run->info.has_targets) {
-    status =
-        diva_subset_draw(run->train, run->starts.weights[DIVA_REWEIGHT_UNIFORM], most_rows(run),
-                         run->asked->seed, &run->asked->progress, &run->subset, error);
-  }
-  if (status == DIVA_OK && !run->info.has_targets) {
-    status = diva_weight_site_open(&run->rows, &run->subset, &sample, error);
-  }
-  const bool separate = run->info.has_targets || !holds_all(run);
-  if (status == DIVA_OK && separate) {
+  enum diva_status status = sampled ? open_sample(run, &sample, error) : DIVA_OK;
+  if (status == DIVA_OK && !complete) {
     status = diva_weight_site_open(&run->rows, NULL, &whole, error);
   }
-  const struct diva_weight_site *all = separate ? &whole : &sample;
-  if (status == DIVA_OK && run->options->steps < 0) {
-    status = guard_starts(run, all, error);
-  }
-  if (status == DIVA_OK && run->options->steps < 0) {
-    status = choose(run, run->info.has_targets ? &whole : &sample, error);
-  }
   if (status == DIVA_OK) {
-    status = find_weights(run, all, error);
+    status = search(run, sampled ? &sample : &whole, complete ? &sample : &whole, error);
   }
   diva_weight_site_close(&whole);
   diva_weight_site_close(&sample);
@@ -325,52 +331,6 @@ static enum diva_status solve(struct run *run, int side, const double *weights,
     summary->lambda_at_edge = run->reference.lambda_at_edge;
   }
   return status;
-}
-
-static void describe_weights(const struct run *run) {
-  const struct diva_reweighting *out = run->out;
-  struct diva_reweight_summary *summary = &run->out->summary;
-  summary->smallest = INFINITY;
-  for (int64_t i = 0; i < out->rows; i++) {
-    if (out->weight[i] > 0.0) {
-      summary->smallest = fmin(summary->smallest, out->weight[i]);
-      summary->largest = fmax(summary->largest, out->weight[i]);
-      summary->guard_rows += run->options->guard && run->options->guard[i];
-    }
-  }
-  summary->effective_rows =
-      diva_weight_effective(out->weight, out->rows) * (double)run->starts.training_rows;
-}
-
-static enum diva_status describe_groups(struct run *run, struct diva_error *error) {
-  const struct diva_weight_groups *by = &run->rows.request.by;
-  struct diva_reweighting *out = run->out;
-  if (!by->codes) {
-    return DIVA_OK;
-  }
-  const enum diva_status status = diva_allocate(by->count + 1, sizeof *out->groups,
-                                                "weights of groups", (void **)&out->groups, error);
-  for (int64_t i = 0; i < out->rows && status == DIVA_OK; i++) {
-    struct diva_reweight_group *group = &out->groups[by->codes[i] < 0 ? by->count : by->codes[i]];
-    group->rows += out->weight[i] > 0.0;
-    group->before += out->weight_before[i] / (double)run->starts.training_rows;
-    group->after += out->weight[i] / (double)run->starts.training_rows;
-  }
-  out->summary.groups = out->groups;
-  out->summary.group_count = by->count + 1;
-  return status;
-}
-
-static enum diva_status allocate(struct diva_reweighting *out, struct diva_error *error) {
-  enum diva_status status =
-      diva_allocate(out->rows, sizeof *out->weight, "weights", (void **)&out->weight, error);
-  if (status == DIVA_OK) {
-    status = diva_allocate(out->rows, sizeof *out->weight_before, "weights",
-                           (void **)&out->weight_before, error);
-  }
-  return status == DIVA_OK ? diva_allocate(out->rows, sizeof *out->derivative, "derivatives",
-                                           (void **)&out->derivative, error)
-                           : status;
 }
 
 static enum diva_status prepare(struct run *run, struct diva_error *error) {
@@ -401,8 +361,7 @@ static enum diva_status prepare(struct run *run, struct diva_error *error) {
     status = diva_weight_starts_fit(&run->starts, (enum diva_reweight_start)s,
                                     &run->rows.request.by, &run->allowed[s], error);
   }
-  summary->balance_is_allowed = run->allowed[DIVA_REWEIGHT_BALANCE];
-  return status == DIVA_OK ? allocate(run->out, error) : status;
+  return status == DIVA_OK ? diva_reweighting_allocate(run->out, error) : status;
 }
 
 static enum diva_status answer(struct run *run, struct diva_error *error) {
@@ -420,8 +379,7 @@ static enum diva_status answer(struct run *run, struct diva_error *error) {
   memcpy(out->weight_before, run->starts.weights[out->summary.base],
          (size_t)out->rows * sizeof *out->weight_before);
   out->summary.balance_is_allowed = run->allowed[DIVA_REWEIGHT_BALANCE];
-  describe_weights(run);
-  status = describe_groups(run, error);
+  status = diva_reweighting_describe(out, &run->rows.request, error);
   if (status == DIVA_OK) {
     status = solve(run, 0, out->weight_before, &out->summary.before, error);
   }
@@ -448,30 +406,4 @@ enum diva_status diva_reweight(struct diva_dataset *train, struct diva_dataset *
   }
   *out = run.out;
   return DIVA_OK;
-}
-
-void diva_reweighting_summary(const struct diva_reweighting *reweighting,
-                              struct diva_reweight_summary *out) {
-  *out = reweighting->summary;
-}
-
-void diva_reweighting_columns(const struct diva_reweighting *reweighting,
-                              struct diva_reweight_columns *out) {
-  *out = (struct diva_reweight_columns){.rows = reweighting->rows,
-                                        .weight = reweighting->weight,
-                                        .weight_before = reweighting->weight_before,
-                                        .derivative = reweighting->derivative};
-}
-
-void diva_reweighting_destroy(struct diva_reweighting *reweighting) {
-  if (reweighting) {
-    diva_analysis_destroy(reweighting->analyses[0]);
-    diva_analysis_destroy(reweighting->analyses[1]);
-    free(reweighting->weight);
-    free(reweighting->weight_before);
-    free(reweighting->derivative);
-    free(reweighting->objective);
-    free(reweighting->groups);
-    free(reweighting);
-  }
 }

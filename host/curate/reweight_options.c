@@ -13,13 +13,8 @@ void diva_reweight_options_init(struct diva_reweight_options *options) {
                                             .most_steps = MOST_STEPS,
                                             .minimum_weight = 1e-3,
                                             .maximum_weight = 30.0,
-                                            .least_effective = 0.1,
+                                            .least_effective = -1.0,
                                             .sample_rows = SAMPLE_ROWS};
-}
-
-const char *diva_reweight_start_name(enum diva_reweight_start start) {
-  static const char *const names[DIVA_REWEIGHT_STARTS] = {"uniform", "balance", "given"};
-  return names[start];
 }
 
 static enum diva_status check_counts(const struct diva_reweight_options *options,
@@ -62,7 +57,8 @@ enum diva_status diva_reweight_options_check(const struct diva_reweight_options 
                           "(0, 1), the largest above 1",
                           options->minimum_weight, options->maximum_weight);
   }
-  if (!(options->least_effective >= 0.0 && options->least_effective < 1.0)) {
+  if (options->least_effective != -1.0 &&
+      !(options->least_effective >= 0.0 && options->least_effective < 1.0)) {
     return diva_error_set(error, DIVA_ERROR_USAGE,
                           "the least effective share is %g; it must be at least 0 and below 1",
                           options->least_effective);

@@ -233,12 +233,10 @@ static double find_direction(struct diva_weight_path *path) {
                    : diva_weight_gradient_size(path->now.weights, path->direction, problem->rows);
 }
 
-/* Weights that were too uneven from the start may only become more even. */
 static bool is_too_uneven(const struct diva_weight_path *path) {
   const int64_t rows = path->problem->rows;
-  const double after = diva_weight_effective(path->trial.weights, rows);
-  return after < path->problem->request.bounds.least_effective &&
-         after < diva_weight_effective(path->now.weights, rows);
+  return diva_weight_effective(path->trial.weights, rows) <
+         path->problem->request.bounds.least_effective * diva_weight_effective(path->start, rows);
 }
 
 static bool is_better(const struct diva_weight_path *path) {

@@ -14,7 +14,7 @@
 struct diva_weight_bounds {
   double minimum;         /**< of a weight, below 1 */
   double maximum;         /**< above 1 */
-  double least_effective; /**< share of the rows, see diva_weight_effective() */
+  double least_effective; /**< share of diva_weight_effective() at the start of a path */
 };
 
 /** Rows that share one weight; borrowed. */

@@ -84,7 +84,8 @@ json_t *diva_report_reweight(const struct diva_report *report) {
   json_t *const record = json_object();
   json_object_set_new(record, "base", json_string(diva_reweight_start_name(reweight->base)));
   json_object_set_new(record, "chosen", candidate_json(reweight->start, reweight->steps));
-  json_object_set_new(record, "base_is_best", json_boolean(reweight->base_is_best));
+  json_object_set_new(record, "base_is_best",
+                      reweight->folds ? json_boolean(reweight->base_is_best) : json_null());
   json_object_set_new(record, "held_out", reweight->folds ? held_out_json(reweight) : json_null());
   json_object_set_new(record, "objective_before", json_number(reweight->objective_before));
   json_object_set_new(record, "objective_after", json_number(reweight->objective_after));

@@ -42,8 +42,8 @@ struct diva_reweight_options {
   double step_size;       /**< eta; 0: 0.06, with groups that share a weight 0.2 */
   double minimum_weight;  /**< in (0, 1), default 0.001 */
   double maximum_weight;  /**< above 1, default 30 */
-  double least_effective; /**< a step may not bring (sum a)^2 / sum a^2 below this share of the
-                               rows; in [0, 1), default 0.1 */
+  double least_effective; /**< a step may not bring (sum a)^2 / sum a^2 below this share of what it
+                               is at the start; in [0, 1); -1: 0.7, with groups 0.1 */
   int64_t sample_rows;    /**< most rows to cross-fit on, held in memory; default 16,384 */
   /** Group of each row, >= -1, borrowed: rows of one group keep one factor on their starting
    * weights, those of -1 are one more group. Class balance is then a start only where it is the
