@@ -30,6 +30,7 @@ struct diva_schema {
   bool allow_external;
   bool single_class; /**< as in diva_dataset_options */
   int64_t memory;    /**< as in diva_dataset_options */
+  bool unlabelled;   /**< likewise */
 };
 
 /** Default name of a part: "features", "labels", ... */

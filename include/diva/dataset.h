@@ -42,6 +42,8 @@ struct diva_dataset_options {
   int64_t memory;           /**< bytes that may be used; 0: what the machine has */
   bool single_class;        /**< allow a set with one class or one row, as a validation set may
                                  be */
+  bool unlabelled;          /**< labels and targets are not needed, and not looked for: every row is
+                                 unlabelled */
 };
 
 DIVA_API void diva_dataset_options_init(struct diva_dataset_options *options);
@@ -93,6 +95,7 @@ struct diva_dataset_arrays {
   const double *weights;          /**< rows */
   const char *const *ids;         /**< rows */
   const char *const *class_names; /**< outputs */
+  bool unlabelled; /**< neither labels nor targets are given: every row is unlabelled */
 };
 
 DIVA_API void diva_dataset_arrays_init(struct diva_dataset_arrays *arrays);
