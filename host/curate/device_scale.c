@@ -7,7 +7,6 @@
 /* Sums of columns and of their squares. */
 struct moments {
   struct diva_device_rows *device;
-  int64_t rows; /* that count */
   struct diva_matrix sum;
 };
 
@@ -15,17 +14,17 @@ static enum diva_status add_moments(void *context, const struct diva_prefetch_ti
                                     struct diva_error *error) {
   const struct moments *moments = context;
   const struct diva_engine *engine = &moments->device->engine;
-  const int64_t left = moments->rows - tile->first;
   struct diva_matrix z = moments->device->z;
-  z.rows = tile->count < left ? tile->count : left;
-  return z.rows > 0 ? engine->ops->moments_accumulate(engine->backend, z, (struct diva_vector){0},
-                                                      moments->sum, error)
-                    : DIVA_OK;
+  z.rows = tile->count;
+  return engine->ops->moments_accumulate(engine->backend, z, (struct diva_vector){0}, moments->sum,
+                                         error);
 }
 
 /* From sums to what comes off a column and what it is multiplied by, in place. */
 static void find_scales(const struct diva_column_scaling *scaling, int64_t columns, double *sums) {
-  const double rows = (double)scaling->rows;
+  struct diva_dataset_info info;
+  diva_dataset_describe(scaling->dataset, &info);
+  const double rows = (double)info.rows;
   for (int64_t j = 0; j < columns; j++) {
     const double mean = sums[j] / rows;
     const double variance = sums[columns + j] / rows - mean * mean;
@@ -55,7 +54,7 @@ enum diva_status diva_device_rows_scale(struct diva_device_rows *rows,
                                         struct diva_error *error) {
   struct diva_engine *engine = &rows->engine;
   const int64_t d = rows->info.columns;
-  struct moments moments = {.device = rows, .rows = scaling->rows};
+  struct moments moments = {.device = rows};
   double *sums = NULL;
   enum diva_status status =
       diva_allocate(2 * d, sizeof *sums, "column scales", (void **)&sums, error);

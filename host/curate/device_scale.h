@@ -9,10 +9,9 @@
 
 /** What is to be found; borrowed. */
 struct diva_column_scaling {
-  struct diva_dataset *dataset;
-  int64_t rows;      /**< the first so many rows tell */
-  bool divide;       /**< by standard deviations too; a constant column becomes 0 */
-  const char *phase; /**< for the progress */
+  struct diva_dataset *dataset; /**< all of its rows tell */
+  bool divide;                  /**< by standard deviations too; a constant column becomes 0 */
+  const char *phase;            /**< for the progress */
 };
 
 /** Means, and standard deviations where asked, into the preparation of the rows, which says so far

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BOOTSTRAPS = 50, FOLDS = 5 };
+enum { BOOTSTRAPS = 50, FOLDS = DIVA_LABEL_SHIFT_FOLDS };
 
 /* A fit in progress; arrays owned. k classes. */
 struct fit {
@@ -98,22 +98,14 @@ static void average_target(struct fit *fit, struct diva_random *random) {
   }
 }
 
-/* Every so-many-th row is held out: the fold. */
-static bool is_held(int64_t row, int fold) {
-  return row % FOLDS == fold;
-}
-
-static int64_t count_held(int64_t rows, int fold) {
-  return (rows + FOLDS - 1 - fold) / FOLDS;
-}
-
+/* Every so-many-th row is held out. */
 static void average_target_without(struct fit *fit, int fold) {
   const struct diva_label_shift_problem *problem = fit->problem;
   const int64_t k = problem->classes;
-  const int64_t rows = problem->target_rows - count_held(problem->target_rows, fold);
+  const int64_t rows = problem->target_rows - (problem->target_rows + FOLDS - 1 - fold) / FOLDS;
   memset(fit->mean, 0, (size_t)k * sizeof *fit->mean);
   for (int64_t i = 0; i < problem->target_rows; i++) {
-    if (!is_held(i, fold)) {
+    if (i % FOLDS != fold) {
       add(problem->target + i * k, k, rows, fit->mean);
     }
   }
@@ -121,6 +113,7 @@ static void average_target_without(struct fit *fit, int fold) {
 
 static double dot(const double *a, const double *b, int64_t count) {
   double sum = 0.0;
+#pragma omp simd reduction(+ : sum)
   for (int64_t i = 0; i < count; i++) {
     sum += a[i] * b[i];
   }
@@ -149,8 +142,9 @@ static enum diva_status estimate(struct fit *fit, struct diva_error *error) {
   const int64_t k = fit->problem->classes;
   for (int64_t a = 0; a < k; a++) {
     fit->cross[a] = dot(fit->confusion + a * k, fit->mean, k);
-    for (int64_t b = 0; b < k; b++) {
+    for (int64_t b = 0; b <= a; b++) {
       fit->gram[a * k + b] = dot(fit->confusion + a * k, fit->confusion + b * k, k);
+      fit->gram[b * k + a] = fit->gram[a * k + b];
     }
   }
   const enum diva_status status = diva_nnls(fit->gram, fit->cross, k, fit->estimate, error);
@@ -185,48 +179,17 @@ static enum diva_status bootstrap(struct fit *fit, double *errors, double *varia
   return status;
 }
 
-/* From probabilities under equal proportions to p_target(x) / p_train(x). */
-static double find_ratio(const struct fit *fit, const double *row, const double *proportions) {
-  const double target = dot(row, proportions, fit->problem->classes);
-  const double training = dot(row, fit->problem->training, fit->problem->classes);
-  return training > 0.0 ? target / training : 0.0;
-}
-
-/* The criterion of proportions on the target rows of a fold. */
-static double find_criterion(const struct fit *fit, const double *proportions, int fold) {
-  const struct diva_label_shift_problem *problem = fit->problem;
-  const double n = (double)problem->train_rows;
-  double sum = 0.0;
-  double squares = 0.0;
-  double target = 0.0;
-  for (int64_t i = 0; i < problem->train_rows; i++) {
-    const double ratio = find_ratio(fit, problem->train + i * problem->classes, proportions);
-    sum += ratio;
-    squares += ratio * ratio;
-  }
-  for (int64_t i = 0; i < problem->target_rows; i++) {
-    target += is_held(i, fold)
-                  ? find_ratio(fit, problem->target + i * problem->classes, proportions)
-                  : 0.0;
-  }
-  const double mean = sum / n;
-  return 0.5 * squares / n / (mean * mean) -
-         target / (double)count_held(problem->target_rows, fold) / mean;
-}
-
-/* Proportions are not judged by the rows they are from, which would flatter many classes. */
-static enum diva_status cross_fit(struct fit *fit, double variance, double *criterion,
+static enum diva_status cross_fit(struct fit *fit, double variance, double *out,
                                   struct diva_error *error) {
   const struct diva_label_shift_problem *problem = fit->problem;
+  const int64_t k = problem->classes;
   enum diva_status status = DIVA_OK;
-  *criterion = 0.0;
   average_training(fit, NULL);
-  for (int fold = 0; fold < FOLDS && fold < problem->target_rows && status == DIVA_OK; fold++) {
+  for (int fold = 0; fold < FOLDS && status == DIVA_OK; fold++) {
     average_target_without(fit, fold);
     status = estimate(fit, error);
-    diva_proportions_shrink(problem->training, problem->classes, variance, fit->estimate);
-    *criterion += find_criterion(fit, fit->estimate, fold) *
-                  (double)count_held(problem->target_rows, fold) / (double)problem->target_rows;
+    memcpy(out + fold * k, fit->estimate, (size_t)k * sizeof *out);
+    diva_proportions_shrink(problem->training, k, variance, out + fold * k);
   }
   return status;
 }
@@ -248,9 +211,10 @@ static enum diva_status run(struct fit *fit, struct diva_label_shift *out,
   if (status == DIVA_OK) {
     out->kept =
         diva_proportions_shrink(problem->training, problem->classes, variance, out->proportions);
-    status = cross_fit(fit, variance, &out->criterion, error);
   }
-  return status;
+  return status == DIVA_OK && out->fold_proportions
+             ? cross_fit(fit, variance, out->fold_proportions, error)
+             : status;
 }
 
 enum diva_status diva_label_shift_fit(const struct diva_label_shift_problem *problem,

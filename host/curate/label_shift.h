@@ -12,6 +12,8 @@
 
 #include <diva/error.h>
 
+enum { DIVA_LABEL_SHIFT_FOLDS = 5 };
+
 /** Everything borrowed. Probabilities are row-major, classes wide. */
 struct diva_label_shift_problem {
   const double *train;    /**< leave-one-out probabilities */
@@ -26,17 +28,16 @@ struct diva_label_shift {
   double *proportions;     /**< classes (owned by the caller) */
   double *standard_errors; /**< classes: of the proportions before they were shrunk (likewise) */
   double kept;             /**< by diva_proportions_shrink() */
-  /** 1/2 mean_train(w^2) - mean_target(w), w(x) = sum_c p(c | x) q_c / p_c scaled to mean 1 over
-   * the training rows, q from the target rows of four folds in five and judged by the fifth; the
-   * probabilities are those of a model that took all classes as equally frequent. */
-  double criterion;
+  /** DIVA_LABEL_SHIFT_FOLDS x classes: the same without the target rows whose number leaves the
+   * remainder of the fold (likewise; NULL: not wanted). */
+  double *fold_proportions;
 };
 
 /**
  * Estimates, with 50 bootstrap samples (training rows within their class, target rows) for the
  * standard errors, and shrinks. A class without a row keeps its training proportion.
  * @param out  its arrays are written
- * Cost: 51 times the sums over both samples and a least squares problem of classes.
+ * Cost: 56 times the sums over both samples and a least squares problem of classes.
  */
 enum diva_status diva_label_shift_fit(const struct diva_label_shift_problem *problem,
                                       struct diva_label_shift *out, struct diva_error *error);

@@ -300,10 +300,8 @@ enum diva_status diva_neighbour_vote(const struct diva_vote_request *request,
     status = allocate(&vote, error);
   }
   if (status == DIVA_OK && request->scale == DIVA_SCALE_STANDARDIZE) {
-    const struct diva_column_scaling scaling = {.dataset = request->reference->dataset,
-                                                .rows = request->reference->rows,
-                                                .divide = true,
-                                                .phase = "neighbours"};
+    const struct diva_column_scaling scaling = {
+        .dataset = request->reference->dataset, .divide = true, .phase = "neighbours"};
     status = diva_device_rows_scale(&vote.device, &scaling, error);
   }
   if (status == DIVA_OK) {

@@ -1,4 +1,4 @@
-/* Least squares without negative coefficients, by active sets. */
+/* Least squares without negative coefficients, by block principal pivoting. */
 #include "nnls.h"
 
 #include "host/core/core.h"
@@ -7,148 +7,172 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A problem in progress; arrays owned but for the first two. */
+/* How often all coefficients may change sides without fewer of them being on the wrong one. */
+enum { PATIENCE = 3 };
+
+/* A problem in progress; arrays below the tolerance are owned. */
 struct problem {
   const double *gram, *cross;
   int64_t size;
   double ridge;
-  int64_t *free; /* coefficients that may be positive */
-  int64_t count; /* of them */
-  double *lower; /* Cholesky factor of their part of gram */
-  double *trial; /* their minimiser without bounds */
+  double tolerance; /* of a slope */
+  bool *is_free;    /* size: not held at 0 */
+  int64_t *chosen;  /* the free ones */
+  int64_t count;    /* of them */
+  double *upper;    /* count x count: R of R' R = their part of gram */
+  double *solution; /* count */
 };
 
-static double element(const struct problem *problem, int64_t i, int64_t j) {
-  const int64_t a = problem->free[i];
-  const int64_t b = problem->free[j];
-  return problem->gram[a * problem->size + b] + (a == b ? problem->ridge : 0.0);
-}
-
 static void factor(struct problem *problem) {
-  double *lower = problem->lower;
   const int64_t n = problem->count;
   for (int64_t i = 0; i < n; i++) {
-    for (int64_t j = 0; j <= i; j++) {
-      double sum = element(problem, i, j);
-      for (int64_t l = 0; l < j; l++) {
-        sum -= lower[i * n + l] * lower[j * n + l];
+    double *row = problem->upper + i * n;
+    for (int64_t j = i; j < n; j++) {
+      row[j] = problem->gram[problem->chosen[i] * problem->size + problem->chosen[j]];
+    }
+    row[i] += problem->ridge;
+  }
+  for (int64_t p = 0; p < n; p++) {
+    double *pivot = problem->upper + p * n;
+    /* Rounding alone can bring a pivot below the ridge. */
+    const double inverse = 1.0 / sqrt(fmax(pivot[p], problem->ridge));
+    for (int64_t j = p; j < n; j++) {
+      pivot[j] *= inverse;
+    }
+    pivot[p] = 1.0 / inverse;
+    for (int64_t i = p + 1; i < n; i++) {
+      double *row = problem->upper + i * n;
+      for (int64_t j = i; j < n; j++) {
+        row[j] -= pivot[i] * pivot[j];
       }
-      /* Rounding alone can bring a pivot below the ridge. */
-      lower[i * n + j] = i == j ? sqrt(fmax(sum, problem->ridge)) : sum / lower[j * n + j];
     }
   }
 }
 
 static void solve(struct problem *problem) {
-  const double *lower = problem->lower;
-  double *trial = problem->trial;
   const int64_t n = problem->count;
+  double *x = problem->solution;
   factor(problem);
   for (int64_t i = 0; i < n; i++) {
-    trial[i] = problem->cross[problem->free[i]];
-    for (int64_t j = 0; j < i; j++) {
-      trial[i] -= lower[i * n + j] * trial[j];
-    }
-    trial[i] /= lower[i * n + i];
+    x[i] = problem->cross[problem->chosen[i]];
   }
-  for (int64_t i = n - 1; i >= 0; i--) {
-    for (int64_t j = i + 1; j < n; j++) {
-      trial[i] -= lower[j * n + i] * trial[j];
+  for (int64_t p = 0; p < n; p++) {
+    const double *row = problem->upper + p * n;
+    x[p] /= row[p];
+    for (int64_t j = p + 1; j < n; j++) {
+      x[j] -= row[j] * x[p];
     }
-    trial[i] /= lower[i * n + i];
+  }
+  for (int64_t p = n - 1; p >= 0; p--) {
+    const double *row = problem->upper + p * n;
+    for (int64_t j = p + 1; j < n; j++) {
+      x[p] -= row[j] * x[j];
+    }
+    x[p] /= row[p];
   }
 }
 
-/* Goes from x towards the trial until a coefficient reaches 0, which is free no more. Returns
- * whether the trial was reached. */
-static bool approach(struct problem *problem, double *x) {
-  double step = 1.0;
-  int64_t blocking = -1;
-  for (int64_t i = 0; i < problem->count; i++) {
-    const double from = x[problem->free[i]];
-    if (problem->trial[i] <= 0.0 && from / (from - problem->trial[i]) < step) {
-      step = from / (from - problem->trial[i]);
-      blocking = i;
-    }
-  }
-  int64_t kept = 0;
-  for (int64_t i = 0; i < problem->count; i++) {
-    const int64_t at = problem->free[i];
-    x[at] += step * (problem->trial[i] - x[at]);
-    if (i == blocking || !(x[at] > 0.0)) {
-      x[at] = 0.0;
-    } else {
-      problem->free[kept++] = at;
-    }
-  }
-  const bool reached = kept == problem->count;
-  problem->count = kept;
-  return reached;
-}
-
-/* The coefficient at 0 that the loss falls fastest along; -1 where it falls along none. */
-static int64_t find_entering(const struct problem *problem, const double *x, double tolerance) {
-  int64_t best = -1;
-  double steepest = tolerance;
+/* The minimiser with the coefficients that are free now and no bounds, the others at 0. */
+static void minimise_free(struct problem *problem, double *x) {
+  problem->count = 0;
   for (int64_t i = 0; i < problem->size; i++) {
-    double slope = problem->cross[i];
-    for (int64_t j = 0; j < problem->size; j++) {
-      slope -= problem->gram[i * problem->size + j] * x[j];
-    }
-    if (!(x[i] > 0.0) && slope > steepest) {
-      best = i;
-      steepest = slope;
+    if (problem->is_free[i]) {
+      problem->chosen[problem->count++] = i;
     }
   }
-  return best;
+  solve(problem);
+  memset(x, 0, (size_t)problem->size * sizeof *x);
+  for (int64_t i = 0; i < problem->count; i++) {
+    x[problem->chosen[i]] = problem->solution[i];
+  }
+}
+
+/* A free coefficient below 0, or one at 0 along which the loss falls. */
+static bool is_misplaced(const struct problem *problem, const double *x, int64_t i) {
+  if (problem->is_free[i]) {
+    return x[i] < 0.0;
+  }
+  double slope = problem->cross[i];
+  for (int64_t j = 0; j < problem->size; j++) {
+    slope -= problem->gram[i * problem->size + j] * x[j];
+  }
+  return slope > problem->tolerance;
+}
+
+/* Lists misplaced coefficients in `out`; returns how many there are. */
+static int64_t find_misplaced(const struct problem *problem, const double *x, int64_t *out) {
+  int64_t count = 0;
+  for (int64_t i = 0; i < problem->size; i++) {
+    if (is_misplaced(problem, x, i)) {
+      out[count++] = i;
+    }
+  }
+  return count;
 }
 
 static void minimise(struct problem *problem, double *x) {
-  double largest = 0.0;
+  int64_t fewest = problem->size + 1;
+  int patience = PATIENCE;
+  /* Single changes, always of the last, end by themselves; the bound is for what rounding may do.
+   */
+  for (int64_t round = 0; round < 10 * problem->size + 100; round++) {
+    minimise_free(problem, x);
+    const int64_t count = find_misplaced(problem, x, problem->chosen);
+    if (count == 0) {
+      break;
+    }
+    const bool ahead = count < fewest;
+    patience = ahead ? PATIENCE : patience - 1;
+    fewest = ahead ? count : fewest;
+    for (int64_t i = patience >= 0 ? 0 : count - 1; i < count; i++) {
+      const int64_t at = problem->chosen[i];
+      problem->is_free[at] = !problem->is_free[at];
+    }
+  }
   for (int64_t i = 0; i < problem->size; i++) {
-    largest = fmax(largest, fabs(problem->cross[i]));
-    if (x[i] > 0.0) {
-      problem->free[problem->count++] = i;
-    }
+    x[i] = fmax(x[i], 0.0);
   }
-  /* Each round lowers the loss; the bound is for what rounding may do. */
-  for (int64_t round = 0; round < 10 * problem->size + 10; round++) {
-    do {
-      solve(problem);
-    } while (!approach(problem, x));
-    const int64_t entering = find_entering(problem, x, 1e-12 * largest);
-    if (entering < 0) {
-      return;
-    }
-    problem->free[problem->count++] = entering;
+}
+
+static enum diva_status allocate(struct problem *problem, struct diva_error *error) {
+  const int64_t n = problem->size;
+  enum diva_status status = diva_allocate(n, sizeof *problem->is_free, "least squares",
+                                          (void **)&problem->is_free, error);
+  if (status == DIVA_OK) {
+    status = diva_allocate(n, sizeof *problem->chosen, "least squares", (void **)&problem->chosen,
+                           error);
   }
+  if (status == DIVA_OK) {
+    status = diva_allocate(n * n, sizeof *problem->upper, "least squares", (void **)&problem->upper,
+                           error);
+  }
+  return status == DIVA_OK ? diva_allocate(n, sizeof *problem->solution, "least squares",
+                                           (void **)&problem->solution, error)
+                           : status;
 }
 
 enum diva_status diva_nnls(const double *gram, const double *cross, int64_t size, double *x,
                            struct diva_error *error) {
-  const double share = 1e-10;
+  const double ridge_share = 1e-10;
+  const double slope_share = 1e-12;
   struct problem problem = {.gram = gram, .cross = cross, .size = size};
   for (int64_t i = 0; i < size; i++) {
-    problem.ridge = fmax(problem.ridge, share * gram[i * size + i]);
+    problem.ridge = fmax(problem.ridge, ridge_share * gram[i * size + i]);
+    problem.tolerance = fmax(problem.tolerance, slope_share * fabs(cross[i]));
   }
   if (!(problem.ridge > 0.0)) {
     return DIVA_OK;
   }
-  enum diva_status status =
-      diva_allocate(size, sizeof *problem.free, "least squares", (void **)&problem.free, error);
+  const enum diva_status status = allocate(&problem, error);
   if (status == DIVA_OK) {
-    status = diva_allocate(size * size, sizeof *problem.lower, "least squares",
-                           (void **)&problem.lower, error);
-  }
-  if (status == DIVA_OK) {
-    status =
-        diva_allocate(size, sizeof *problem.trial, "least squares", (void **)&problem.trial, error);
-  }
-  if (status == DIVA_OK) {
+    for (int64_t i = 0; i < size; i++) {
+      problem.is_free[i] = x[i] > 0.0;
+    }
     minimise(&problem, x);
   }
-  free(problem.free);
-  free(problem.lower);
-  free(problem.trial);
+  free(problem.is_free);
+  free(problem.chosen);
+  free(problem.upper);
+  free(problem.solution);
   return status;
 }

@@ -8,7 +8,6 @@ enum { MOST_TILE_ROWS = 4096 };
 /* The sum of outer products of the sample's rows. */
 struct scatter {
   struct diva_device_rows *device;
-  int64_t rows;
   struct diva_matrix sum;
 };
 
@@ -16,18 +15,16 @@ static enum diva_status add_tile(void *context, const struct diva_prefetch_tile 
                                  struct diva_error *error) {
   const struct scatter *scatter = context;
   const struct diva_engine *engine = &scatter->device->engine;
-  const int64_t left = scatter->rows - tile->first;
   struct diva_matrix z = scatter->device->z;
-  z.rows = tile->count < left ? tile->count : left;
-  return z.rows > 0 ? engine->ops->gram_accumulate(engine->backend, z, (struct diva_vector){0},
-                                                   scatter->sum, error)
-                    : DIVA_OK;
+  z.rows = tile->count;
+  return engine->ops->gram_accumulate(engine->backend, z, (struct diva_vector){0}, scatter->sum,
+                                      error);
 }
 
 static enum diva_status sum_products(const struct diva_principal_request *request,
                                      struct diva_principal *principal, struct diva_matrix sum,
                                      struct diva_error *error) {
-  struct scatter scatter = {.device = &principal->device, .rows = request->rows, .sum = sum};
+  struct scatter scatter = {.device = &principal->device, .sum = sum};
   const enum diva_status status = diva_engine_zero(&principal->device.engine, sum, error);
   return status == DIVA_OK ? diva_device_rows_each(&principal->device, request->dataset,
                                                    request->phase, add_tile, &scatter, error)
@@ -97,7 +94,6 @@ enum diva_status diva_principal_open(const struct diva_principal_request *reques
                                              .threads = request->threads,
                                              .progress = request->progress};
   const struct diva_column_scaling scaling = {.dataset = request->dataset,
-                                              .rows = request->rows,
                                               .divide = request->scale == DIVA_SCALE_STANDARDIZE,
                                               .phase = request->phase};
   enum diva_status status = diva_device_rows_open(&device, &out->device, error);

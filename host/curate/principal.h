@@ -1,6 +1,9 @@
 /**
  * @file principal.h
  * Rows on the first principal components of a sample of scaled rows. Internal.
+ *
+ * Components follow the rows they are found from, outliers first: rows that were not among them lie
+ * nearer to the centre. Sets that are to be compared must all be in the sample.
  */
 #ifndef DIVA_PRINCIPAL_H
 #define DIVA_PRINCIPAL_H
@@ -9,9 +12,8 @@
 
 /** What the components are of; borrowed. */
 struct diva_principal_request {
-  struct diva_dataset *dataset; /**< its first `rows` rows are the sample */
-  int64_t rows;
-  int64_t most; /**< components at most */
+  struct diva_dataset *dataset; /**< the sample */
+  int64_t most;                 /**< components at most */
   enum diva_scale scale;
   const char *backend;
   int threads; /**< >= 1 */

@@ -12,7 +12,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { SAMPLE_ROWS = 10240, CENTRES = 200, COMPONENTS = 20 };
+enum { SAMPLE_ROWS = 10240, CENTRES = 200, COMPONENTS = 20, FOLDS = DIVA_LABEL_SHIFT_FOLDS };
 
 /* Samples of both sets, and what is fitted to them. */
 struct work {
@@ -22,9 +22,11 @@ struct work {
   int threads;
   struct diva_row_sample train, target;
   struct diva_dataset *pair;       /* the one sample, then the other */
-  struct diva_principal principal; /* of the training sample */
+  struct diva_principal principal; /* of the pair */
   struct diva_ulsif ratio;
-  double *projected; /* rows of the pair x components (owned) */
+  double *projected;        /* rows of the pair x components (owned) */
+  double *fold_proportions; /* FOLDS x outputs (owned) */
+  double *rival;            /* (1 + FOLDS) x training sample: what label shift says of it (owned) */
 };
 
 static enum diva_status draw(struct work *work, struct diva_error *error) {
@@ -112,7 +114,36 @@ static void soften(const struct diva_score_table *table, double temperature, dou
   }
 }
 
-static enum diva_status fit_label_shift(const struct work *work, const double *probabilities,
+/* Importances of the training sample by class proportions, of mean 1. */
+static void follow_proportions(const struct work *work, const double *proportions, double *out) {
+  const double *training = work->request->training;
+  double sum = 0.0;
+  for (int64_t i = 0; i < work->train.rows; i++) {
+    const int32_t label = work->train.labels[i];
+    out[i] = proportions[label] / training[label];
+    sum += out[i];
+  }
+  for (int64_t i = 0; i < work->train.rows && sum > 0.0; i++) {
+    out[i] *= (double)work->train.rows / sum;
+  }
+}
+
+/* What label shift says, to be held against covariate shift. */
+static enum diva_status make_rival(struct work *work, struct diva_error *error) {
+  const int64_t n = work->train.rows;
+  const enum diva_status status = diva_allocate((1 + FOLDS) * n, sizeof *work->rival, "importances",
+                                                (void **)&work->rival, error);
+  if (status == DIVA_OK) {
+    follow_proportions(work, work->answer->proportions, work->rival);
+  }
+  for (int64_t fold = 0; fold < FOLDS && status == DIVA_OK; fold++) {
+    follow_proportions(work, work->fold_proportions + fold * work->info.outputs,
+                       work->rival + (1 + fold) * n);
+  }
+  return status;
+}
+
+static enum diva_status fit_label_shift(struct work *work, const double *probabilities,
                                         struct diva_error *error) {
   const int64_t k = work->info.outputs;
   const struct diva_shift_answer *answer = work->answer;
@@ -124,15 +155,19 @@ static enum diva_status fit_label_shift(const struct work *work, const double *p
                                                    .target_rows = work->target.rows,
                                                    .classes = k,
                                                    .seed = work->request->options->seed};
+  enum diva_status status = diva_allocate(FOLDS * k, sizeof *work->fold_proportions, "proportions",
+                                          (void **)&work->fold_proportions, error);
   struct diva_label_shift shift = {.proportions = answer->proportions,
-                                   .standard_errors = answer->standard_errors};
-  const enum diva_status status = diva_label_shift_fit(&problem, &shift, error);
+                                   .standard_errors = answer->standard_errors,
+                                   .fold_proportions = work->fold_proportions};
+  if (status == DIVA_OK) {
+    status = diva_label_shift_fit(&problem, &shift, error);
+  }
   answer->summary->kept = shift.kept;
-  answer->summary->label_criterion = shift.criterion;
-  return status;
+  return status == DIVA_OK ? make_rival(work, error) : status;
 }
 
-static enum diva_status try_label_shift(const struct work *work, struct diva_error *error) {
+static enum diva_status try_label_shift(struct work *work, struct diva_error *error) {
   struct diva_score_table table;
   double *probabilities = NULL;
   double temperature = 1.0;
@@ -168,7 +203,6 @@ static enum diva_status keep_projected(void *context, int64_t first, int64_t cou
 static enum diva_status project(struct work *work, struct diva_error *error) {
   const struct diva_analysis_options *options = work->request->options;
   const struct diva_principal_request request = {.dataset = work->pair,
-                                                 .rows = work->train.rows,
                                                  .most = COMPONENTS,
                                                  .scale = options->scale,
                                                  .backend = options->backend,
@@ -190,22 +224,27 @@ static enum diva_status try_covariate_shift(struct work *work, struct diva_error
   struct diva_target_summary *summary = work->answer->summary;
   enum diva_status status = project(work, error);
   const int64_t p = work->principal.components;
-  const struct diva_ulsif_problem problem = {.train = work->projected,
-                                             .target = work->projected + work->train.rows * p,
-                                             .train_rows = work->train.rows,
-                                             .target_rows = work->target.rows,
-                                             .stride = p,
-                                             .columns = p,
-                                             .centres = CENTRES,
-                                             .seed = options->seed,
-                                             .backend = options->backend,
-                                             .threads = work->threads,
-                                             .progress = &options->progress};
+  const struct diva_ulsif_problem problem = {
+      .train = work->projected,
+      .target = work->projected + work->train.rows * p,
+      .train_rows = work->train.rows,
+      .target_rows = work->target.rows,
+      .stride = p,
+      .columns = p,
+      .centres = CENTRES,
+      .rival = work->rival,
+      .rival_folds = work->rival ? work->rival + work->train.rows : NULL,
+      .folds = FOLDS,
+      .seed = options->seed,
+      .backend = options->backend,
+      .threads = work->threads,
+      .progress = &options->progress};
   if (status == DIVA_OK) {
     status = diva_ulsif_fit(&problem, &work->ratio, error);
   }
   if (status == DIVA_OK) {
     summary->covariate_criterion = work->ratio.criterion;
+    summary->label_criterion = work->ratio.rival_criterion;
   }
   return status;
 }
@@ -277,7 +316,6 @@ static enum diva_status decide(struct work *work, struct diva_error *error) {
   if (status != DIVA_OK) {
     return status;
   }
-  /* Of equals the one that says less. */
   const bool label = isnan(summary->covariate_criterion) ||
                      summary->label_criterion <= summary->covariate_criterion;
   summary->method = label ? DIVA_TARGET_LABEL_SHIFT : DIVA_TARGET_COVARIATE_SHIFT;
@@ -298,6 +336,8 @@ enum diva_status diva_shift_find(const struct diva_shift_request *request,
   diva_ulsif_free(&work.ratio);
   diva_principal_close(&work.principal);
   free(work.projected);
+  free(work.fold_proportions);
+  free(work.rival);
   diva_dataset_close(work.pair);
   diva_row_sample_free(&work.train);
   diva_row_sample_free(&work.target);

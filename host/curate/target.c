@@ -14,16 +14,16 @@ struct diva_target {
   double *importance;
   double *proportions;
   double *standard_errors;
+  double *training; /* outputs: class proportions among the rows trained on */
 };
 
-/* A search in progress; arrays owned. */
+/* A search in progress; `trained` is owned. */
 struct search {
   struct diva_dataset *train;
   const struct diva_analysis_options *options;
   const struct diva_target_options *wanted;
   struct diva_dataset_info info;
   uint8_t *trained; /* rows: whether trained on */
-  double *training; /* outputs: class proportions among them; of targets unused */
   struct diva_target *target;
 };
 
@@ -91,7 +91,7 @@ static enum diva_status allocate(struct search *search, struct diva_error *error
   } arrays[] = {{&target->importance, search->info.rows},
                 {&target->proportions, k},
                 {&target->standard_errors, k},
-                {&search->training, k}};
+                {&target->training, k}};
   enum diva_status status =
       diva_allocate(search->info.rows, 1, "importances", (void **)&search->trained, error);
   for (size_t i = 0; i < sizeof arrays / sizeof *arrays && status == DIVA_OK; i++) {
@@ -120,7 +120,7 @@ static enum diva_status find_trained(struct search *search, struct diva_error *e
   }
   if (labels) {
     const struct diva_coded_rows rows = class_rows(search);
-    diva_proportions_count(&rows, search->training);
+    diva_proportions_count(&rows, search->target->training);
   }
   return *count > 0 ? DIVA_OK
                     : diva_error_set(error, DIVA_ERROR_INPUT, "there is no row to train on");
@@ -159,6 +159,20 @@ static enum diva_status take_groups(struct search *search, struct diva_error *er
              : status;
 }
 
+/* Classes that have names on both sides must be the same ones. */
+static enum diva_status check_names(const struct search *search, struct diva_error *error) {
+  for (int64_t c = 0; c < search->info.outputs; c++) {
+    const char *here = diva_dataset_class_name(search->train, c);
+    const char *there = diva_dataset_class_name(search->wanted->labelled, c);
+    if (here && there && strcmp(here, there) != 0) {
+      return diva_error_set(error, DIVA_ERROR_INPUT,
+                            "target: class %lld is '%s', in the training set '%s'", (long long)c,
+                            there, here);
+    }
+  }
+  return DIVA_OK;
+}
+
 /* Labelled target rows, counted by class. */
 static enum diva_status count_labels(const struct search *search, int64_t *rows,
                                      struct diva_error *error) {
@@ -191,7 +205,7 @@ static enum diva_status count_labels(const struct search *search, int64_t *rows,
 static void raise_least(const struct search *search, double rows, double *proportions) {
   double sum = 0.0;
   for (int64_t c = 0; c < search->info.outputs; c++) {
-    if (search->training[c] > 0.0) {
+    if (search->target->training[c] > 0.0) {
       proportions[c] = fmax(proportions[c], 0.5 / rows);
     }
     sum += proportions[c];
@@ -206,7 +220,10 @@ static enum diva_status take_labelled(struct search *search, struct diva_error *
   double *proportions = target->proportions;
   double variance = 0.0;
   int64_t rows = 0;
-  enum diva_status status = count_labels(search, &rows, error);
+  enum diva_status status = check_names(search, error);
+  if (status == DIVA_OK) {
+    status = count_labels(search, &rows, error);
+  }
   target->summary.method = DIVA_TARGET_CLASS_COUNTS;
   target->summary.target_rows = rows;
   for (int64_t c = 0; c < search->info.outputs && status == DIVA_OK; c++) {
@@ -221,8 +238,8 @@ static enum diva_status take_labelled(struct search *search, struct diva_error *
   if (status != DIVA_OK) {
     return status;
   }
-  target->summary.kept =
-      diva_proportions_shrink(search->training, search->info.outputs, variance, proportions);
+  target->summary.kept = diva_proportions_shrink(search->target->training, search->info.outputs,
+                                                 variance, proportions);
   raise_least(search, (double)rows, proportions);
   return follow_proportions(search, error);
 }
@@ -235,7 +252,7 @@ static enum diva_status take_unlabelled(struct search *search, struct diva_error
       .options = search->options,
       .shift = search->wanted->shift,
       .trained = search->trained,
-      .training = search->info.has_targets ? NULL : search->training};
+      .training = search->info.has_targets ? NULL : search->target->training};
   struct diva_shift_answer answer = {.importance = target->importance,
                                      .proportions = target->proportions,
                                      .standard_errors = target->standard_errors,
@@ -279,6 +296,7 @@ static enum diva_status finish(struct search *search, struct diva_error *error) 
   summary->rows = search->info.rows;
   summary->outputs = search->info.outputs;
   summary->importance = target->importance;
+  summary->training_proportions = search->info.has_targets ? NULL : target->training;
   if (summary->method != DIVA_TARGET_GROUP_PROPORTIONS &&
       summary->method != DIVA_TARGET_COVARIATE_SHIFT) {
     summary->proportions = target->proportions;
@@ -318,7 +336,6 @@ enum diva_status diva_target_find(struct diva_dataset *train,
     status = finish(&search, error);
   }
   free(search.trained);
-  free(search.training);
   if (status != DIVA_OK) {
     diva_target_destroy(target);
     return status;
@@ -338,5 +355,6 @@ void diva_target_destroy(struct diva_target *target) {
   free(target->importance);
   free(target->proportions);
   free(target->standard_errors);
+  free(target->training);
   free(target);
 }

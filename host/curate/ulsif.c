@@ -23,9 +23,11 @@ struct fit {
   struct diva_matrix system;           /* H, then its eigenvectors as rows */
   struct diva_vector spectrum;
   int64_t rows, centres;
-  double *values;     /* rows x centres: kernels, then in the eigenbasis (owned, as all below) */
-  double *means;      /* h */
-  double *turned;     /* h in the eigenbasis */
+  int sides;          /* vectors h: by the target, and with a rival by it and by its folds */
+  uint8_t *is_centre; /* target rows (owned, as all below) */
+  double *values;     /* rows x centres: kernels, then in the eigenbasis */
+  double *means;      /* sides x centres: h */
+  double *turned;     /* the same in the eigenbasis */
   double *eigenvalue; /* of H */
   double *basis;      /* centres x centres: eigenvectors as rows */
   double *ratio;      /* rows: w without the row */
@@ -45,11 +47,13 @@ static double squared_distance(const double *a, const double *b, int64_t columns
 }
 
 /* Selection sampling among the target rows (Knuth, TAOCP 2, algorithm S). */
-static void draw_centres(const struct diva_ulsif_problem *problem, struct diva_ulsif *out) {
+static void draw_centres(const struct diva_ulsif_problem *problem, uint8_t *is_centre,
+                         struct diva_ulsif *out) {
   struct diva_random random = {.state = problem->seed};
   int64_t taken = 0;
   for (int64_t i = 0; taken < out->centres; i++) {
     if (diva_random_below(&random, problem->target_rows - i) < out->centres - taken) {
+      is_centre[i] = 1;
       memcpy(out->centre + taken++ * out->columns, problem->target + i * problem->stride,
              (size_t)out->columns * sizeof *out->centre);
     }
@@ -89,9 +93,11 @@ static enum diva_status allocate(struct fit *fit, struct diva_error *error) {
   const struct {
     double **place;
     int64_t count;
-  } arrays[] = {{&fit->values, fit->rows * b}, {&fit->means, b},     {&fit->turned, b},
-                {&fit->eigenvalue, b},         {&fit->basis, b * b}, {&fit->ratio, fit->rows}};
-  enum diva_status status = DIVA_OK;
+  } arrays[] = {{&fit->values, fit->rows * b},  {&fit->means, fit->sides * b},
+                {&fit->turned, fit->sides * b}, {&fit->eigenvalue, b},
+                {&fit->basis, b * b},           {&fit->ratio, fit->rows}};
+  enum diva_status status = diva_allocate(fit->problem->target_rows, 1, "a density ratio",
+                                          (void **)&fit->is_centre, error);
   for (size_t i = 0; i < sizeof arrays / sizeof *arrays && status == DIVA_OK; i++) {
     status = diva_allocate(arrays[i].count, sizeof **arrays[i].place, "a density ratio",
                            (void **)arrays[i].place, error);
@@ -135,10 +141,38 @@ static void fill_kernels(struct fit *fit, const struct diva_ulsif *ulsif, double
           exp(rate * squared_distance(row, ulsif->centre + l * problem->columns, problem->columns));
     }
   }
-  memset(fit->means, 0, (size_t)b * sizeof *fit->means);
-  for (int64_t i = problem->train_rows; i < fit->rows; i++) {
+}
+
+/* The vector h of a side: of the target, of the rival, of the rival's folds. */
+static void average_kernels(struct fit *fit, int side) {
+  const struct diva_ulsif_problem *problem = fit->problem;
+  const int64_t n = problem->train_rows;
+  const int64_t b = fit->centres;
+  const double *v = side < 2 ? problem->rival : problem->rival_folds + (side - 2) * n;
+  const int64_t first = side == 0 ? n : 0;
+  const int64_t count = side == 0 ? problem->target_rows : n;
+  double *means = fit->means + side * b;
+  memset(means, 0, (size_t)b * sizeof *means);
+  for (int64_t i = first; i < first + count; i++) {
+    const double share = (side == 0 ? 1.0 : v[i]) / (double)count;
     for (int64_t l = 0; l < b; l++) {
-      fit->means[l] += fit->values[i * b + l] / (double)problem->target_rows;
+      means[l] += share * fit->values[i * b + l];
+    }
+  }
+}
+
+/* The vectors h in the eigenbasis, and the eigenvalues of a mean. */
+static void turn_means(struct fit *fit) {
+  const int64_t b = fit->centres;
+  for (int64_t a = 0; a < b; a++) {
+    fit->eigenvalue[a] = fmax(fit->eigenvalue[a] / (double)fit->problem->train_rows, 0.0);
+  }
+  for (int64_t e = 0; e < fit->sides * b; e++) {
+    const double *means = fit->means + e / b * b;
+    const double *vector = fit->basis + e % b * b;
+    fit->turned[e] = 0.0;
+    for (int64_t l = 0; l < b; l++) {
+      fit->turned[e] += vector[l] * means[l];
     }
   }
 }
@@ -147,10 +181,9 @@ static void fill_kernels(struct fit *fit, const struct diva_ulsif *ulsif, double
 static enum diva_status turn(struct fit *fit, struct diva_error *error) {
   struct diva_engine *engine = &fit->engine;
   const struct diva_backend_ops *ops = engine->ops;
-  const int64_t n = fit->problem->train_rows;
   const int64_t b = fit->centres;
   struct diva_matrix train = fit->kernels;
-  train.rows = n;
+  train.rows = fit->problem->train_rows;
   enum diva_status status = diva_engine_upload(engine, fit->kernels, fit->values, error);
   if (status == DIVA_OK) {
     status = diva_engine_zero(engine, fit->system, error);
@@ -176,19 +209,26 @@ static enum diva_status turn(struct fit *fit, struct diva_error *error) {
     status = ops->download(engine->backend, fit->spectrum.buffer, 0, fit->eigenvalue,
                            b * (int64_t)sizeof *fit->eigenvalue, error);
   }
-  for (int64_t a = 0; a < b && status == DIVA_OK; a++) {
-    fit->eigenvalue[a] = fmax(fit->eigenvalue[a] / (double)n, 0.0);
-    fit->turned[a] = 0.0;
-    for (int64_t l = 0; l < b; l++) {
-      fit->turned[a] += fit->basis[a * b + l] * fit->means[l];
-    }
+  if (status == DIVA_OK) {
+    turn_means(fit);
   }
   return status;
 }
 
+/* The side that says what w of a row is. */
+static const double *side_of(const struct fit *fit, int64_t i, bool rival) {
+  const int64_t n = fit->problem->train_rows;
+  int64_t side = 0;
+  if (rival) {
+    side = i < n ? 1 : 2 + (i - n) % fit->problem->folds;
+  }
+  return fit->turned + side * fit->centres;
+}
+
 /* w of row i as fitted without it; see the header. */
-static double ratio_without(const struct fit *fit, int64_t i, double ridge) {
+static double ratio_without(const struct fit *fit, int64_t i, bool rival, double ridge) {
   const double *row = fit->values + i * fit->centres;
+  const double *turned = side_of(fit, i, rival);
   const double n = (double)fit->problem->train_rows;
   const double m = (double)fit->problem->target_rows;
   const bool trained = i < fit->problem->train_rows;
@@ -197,27 +237,35 @@ static double ratio_without(const struct fit *fit, int64_t i, double ridge) {
   double with_itself = 0.0;
   for (int64_t a = 0; a < fit->centres; a++) {
     const double scaled = row[a] / (fit->eigenvalue[a] + shift);
-    with_means += scaled * fit->turned[a];
+    with_means += scaled * turned[a];
     with_itself += scaled * row[a];
   }
-  const double ratio = trained ? (n - 1.0) * with_means / (n - with_itself)
-                               : (m * with_means - with_itself) / (m - 1.0);
-  return fmax(ratio, 0.0);
+  if (rival) {
+    return fmax(trained
+                    ? (n * with_means - fit->problem->rival[i] * with_itself) / (n - with_itself)
+                    : with_means,
+                0.0);
+  }
+  return fmax(trained ? (n - 1.0) * with_means / (n - with_itself)
+                      : (m * with_means - with_itself) / (m - 1.0),
+              0.0);
 }
 
-static double find_criterion(struct fit *fit, double ridge) {
+static double find_criterion(struct fit *fit, bool rival, double ridge) {
   const int64_t n = fit->problem->train_rows;
   double squares = 0.0;
   double sum = 0.0;
 #pragma omp parallel for num_threads(fit->engine.threads)
   for (int64_t i = 0; i < fit->rows; i++) {
-    fit->ratio[i] = ratio_without(fit, i, ridge);
+    fit->ratio[i] = ratio_without(fit, i, rival, ridge);
   }
-  for (int64_t i = 0; i < fit->rows; i++) {
-    squares += i < n ? fit->ratio[i] * fit->ratio[i] : 0.0;
-    sum += i < n ? 0.0 : fit->ratio[i];
+  for (int64_t i = 0; i < n; i++) {
+    squares += fit->ratio[i] * fit->ratio[i];
   }
-  return 0.5 * squares / (double)n - sum / (double)fit->problem->target_rows;
+  for (int64_t i = n; i < fit->rows; i++) {
+    sum += fit->is_centre[i - n] ? 0.0 : fit->ratio[i];
+  }
+  return 0.5 * squares / (double)n - sum / (double)(fit->problem->target_rows - fit->centres);
 }
 
 static void take_coefficients(const struct fit *fit, struct diva_ulsif *out) {
@@ -238,9 +286,15 @@ static enum diva_status try_sigma(struct fit *fit, double sigma, struct diva_uls
   const int count = given > 0.0 ? 1 : RIDGES;
   bool better = false;
   fill_kernels(fit, out, sigma);
+  for (int side = 0; side < fit->sides; side++) {
+    average_kernels(fit, side);
+  }
   const enum diva_status status = turn(fit, error);
   for (int r = 0; r < count && status == DIVA_OK; r++) {
-    const double criterion = find_criterion(fit, tried[r]);
+    const double criterion = find_criterion(fit, false, tried[r]);
+    if (fit->problem->rival) {
+      out->rival_criterion = fmin(out->rival_criterion, find_criterion(fit, true, tried[r]));
+    }
     if (criterion < out->criterion) {
       better = true;
       out->criterion = criterion;
@@ -260,6 +314,7 @@ static enum diva_status choose(struct fit *fit, struct diva_ulsif *out, struct d
   double median = 0.0;
   enum diva_status status = find_median(out, &median, error);
   out->criterion = INFINITY;
+  out->rival_criterion = NAN; /* which fmin() takes for absent */
   for (int s = 0; s < count && status == DIVA_OK; s++) {
     status = diva_progress_report(fit->problem->progress, "density ratio", s, count, error);
     if (status == DIVA_OK) {
@@ -275,8 +330,11 @@ static enum diva_status choose(struct fit *fit, struct diva_ulsif *out, struct d
 
 enum diva_status diva_ulsif_fit(const struct diva_ulsif_problem *problem, struct diva_ulsif *out,
                                 struct diva_error *error) {
-  struct fit fit = {.problem = problem, .rows = problem->train_rows + problem->target_rows};
-  fit.centres = problem->target_rows < problem->centres ? problem->target_rows : problem->centres;
+  struct fit fit = {.problem = problem,
+                    .rows = problem->train_rows + problem->target_rows,
+                    .sides = problem->rival ? 2 + problem->folds : 1};
+  const int64_t most = problem->target_rows / 2;
+  fit.centres = most < problem->centres ? most : problem->centres;
   *out = (struct diva_ulsif){.centres = fit.centres, .columns = problem->columns};
   enum diva_status status = diva_allocate(fit.centres * problem->columns, sizeof *out->centre,
                                           "centres", (void **)&out->centre, error);
@@ -285,8 +343,10 @@ enum diva_status diva_ulsif_fit(const struct diva_ulsif_problem *problem, struct
                            (void **)&out->coefficient, error);
   }
   if (status == DIVA_OK) {
-    draw_centres(problem, out);
     status = allocate(&fit, error);
+  }
+  if (status == DIVA_OK) {
+    draw_centres(problem, fit.is_centre, out);
   }
   if (status == DIVA_OK) {
     status = open_device(&fit, error);
@@ -297,6 +357,7 @@ enum diva_status diva_ulsif_fit(const struct diva_ulsif_problem *problem, struct
   if (fit.engine.ops) {
     diva_engine_close_backend(&fit.engine);
   }
+  free(fit.is_centre);
   free(fit.values);
   free(fit.means);
   free(fit.turned);

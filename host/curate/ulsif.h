@@ -12,8 +12,13 @@
  *                                          B = H + ridge (n - 1) / n I
  *     target row:    (m u - q) / (m - 1)   u = phi' G^-1 h, q = phi' G^-1 phi, G = H + ridge I
  *
+ * Target rows that are centres are left out of the second mean: the kernels are highest there.
  * The paper sets negative a to 0, and leaves rows out in pairs of one of each; setting negative w
  * to 0 instead is nearer to known ratios, and rows alone need no pairing.
+ *
+ * A rival says what h should be: the mean of v_i phi_i over the training rows, if v are their
+ * importances. It is held against the target rows by the same criterion and the same kernels.
+ * Training row: (n p - v_i c) / (n - c); target row: as v says that was found without the row.
  */
 #ifndef DIVA_ULSIF_H
 #define DIVA_ULSIF_H
@@ -27,9 +32,14 @@ struct diva_ulsif_problem {
   int64_t train_rows, target_rows; /**< at least 2 each */
   int64_t stride;                  /**< values from a row to the next */
   int64_t columns;                 /**< of them used, the first */
-  int64_t centres;                 /**< at most so many kernels */
-  double sigma, ridge;             /**< > 0: given; 0: chosen */
-  uint64_t seed;                   /**< of the centres */
+  int64_t centres;                 /**< at most so many kernels, and no more than m / 2 */
+  const double *rival;             /**< train_rows: v; NULL: there is none */
+  /** folds x train_rows: v as found without the target rows whose number leaves the remainder of
+   * the fold. */
+  const double *rival_folds;
+  int folds;
+  double sigma, ridge; /**< > 0: given; 0: chosen */
+  uint64_t seed;       /**< of the centres */
   const char *backend;
   int threads; /**< >= 1 */
   const struct diva_progress *progress;
@@ -40,13 +50,14 @@ struct diva_ulsif {
   double *centre;      /**< centres x columns (owned) */
   double *coefficient; /**< a (owned) */
   double sigma, ridge;
-  double criterion; /**< J */
+  double criterion;       /**< J */
+  double rival_criterion; /**< J of the rival, with the sigma and ridge that are best for it; NaN */
 };
 
 /**
  * Fits. Free with diva_ulsif_free(), whatever came of this.
  * Cost: for each of 8 sigmas an eigendecomposition of centres x centres, 2 (n + m) centres^2 flops
- * and 22 (n + m) centres of the ridges; 16 (n + m) centres bytes.
+ * and 44 (n + m) centres of the ridges; 16 (n + m) centres bytes.
  */
 enum diva_status diva_ulsif_fit(const struct diva_ulsif_problem *problem, struct diva_ulsif *out,
                                 struct diva_error *error);

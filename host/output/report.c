@@ -5,6 +5,7 @@
 
 #include "host/comm/comm.h"
 #include "host/core/core.h"
+#include "host/output/report_target.h"
 #include "host/output/report_verification.h"
 #include "host/output/report_what_if.h"
 #include "host/output/text.h"
@@ -126,6 +127,31 @@ static enum diva_status add_files(json_t *record, const struct diva_report *repo
   return status;
 }
 
+static json_t *json_class(const struct diva_dataset *dataset, int64_t class_index) {
+  const char *const name = diva_dataset_class_name(dataset, class_index);
+  return name ? json_text(name) : json_integer(class_index);
+}
+
+/* The target distribution, and the file that told it. */
+static enum diva_status add_target(json_t *record, const struct diva_report *report,
+                                   struct diva_error *error) {
+  json_t *digest = NULL;
+  if (!report->target) {
+    return DIVA_OK;
+  }
+  json_t *const target = diva_report_target(report->target, report->dataset, json_class);
+  json_object_set_new(record, "target", target);
+  if (!report->target_rows) {
+    return DIVA_OK;
+  }
+  const enum diva_status status = file_digest(report->target_rows, 0, &digest, error);
+  if (status == DIVA_OK) {
+    json_object_set_new(target, "input", json_text(diva_dataset_path(report->target_rows, 0)));
+    json_object_set_new(target, "sha256", digest);
+  }
+  return status;
+}
+
 /* A linear model says nothing of features and bandwidths. */
 static void add_kernel(json_t *record, const struct diva_summary *summary) {
   json_object_set_new(record, "model", json_text(diva_kernel_name(summary->kernel)));
@@ -185,11 +211,6 @@ static void add_scores(json_t *record, const struct diva_report *report) {
   json_object_set_new(record, "validation_error_after", json_number(revalidated->error));
   json_object_set_new(record, "flagged", json_count(report->flagged));
   json_object_set_new(record, "kept", json_count(report->kept));
-}
-
-static json_t *json_class(const struct diva_dataset *dataset, int64_t class_index) {
-  const char *const name = diva_dataset_class_name(dataset, class_index);
-  return name ? json_text(name) : json_integer(class_index);
 }
 
 /* The largest entries of the transition matrix off its diagonal, which is k x k: too many to list.
@@ -319,6 +340,10 @@ enum diva_status diva_report_json(const struct diva_report *report, bool timings
   add_noise(record, report);
   add_groups(record, report);
   add_probabilities(record, report);
+  status = add_target(record, report, error);
+  if (status != DIVA_OK) {
+    goto done;
+  }
   if (report->what_if) {
     json_object_set_new(record, "what_if",
                         diva_report_what_if(report->what_if, report->dataset, json_class));

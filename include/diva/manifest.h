@@ -9,6 +9,7 @@
 #define DIVA_MANIFEST_H
 
 #include <diva/curate.h>
+#include <diva/target.h>
 #include <diva/verify.h>
 #include <diva/what_if.h>
 
@@ -90,7 +91,9 @@ struct diva_report {
   const struct diva_what_if_summary *what_if;   /**< NULL: not asked */
   /** Near-duplicates; -1 rows: not looked for. */
   int64_t duplicate_rows, duplicate_groups, duplicate_conflicts;
-  const char *group;         /**< name of the groups left out together; NULL: none */
+  const struct diva_target_summary *target; /**< what rows count for; NULL: all alike */
+  const struct diva_dataset *target_rows;   /**< it was found from; NULL: none */
+  const char *group;                        /**< name of the groups left out together; NULL: none */
   const char *probabilities; /**< path of the probabilities written too; NULL: none were */
 };
 

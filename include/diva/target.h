@@ -61,15 +61,17 @@ struct diva_target_summary {
   int64_t target_rows;   /**< that were looked at; 0 for given proportions */
   double effective_rows; /**< (sum v)^2 / sum v^2: as many rows of the target are worth as much */
   int64_t outputs;
+  const double
+      *training_proportions; /**< of the classes among the rows trained on; NULL: targets */
   /** Class proportions of the target that v follows, and the standard errors they have before they
    * are shrunk (0 of given ones); both NULL of group proportions and of covariate shift. */
   const double *proportions, *standard_errors;
   /** How much of what was estimated is kept: the rest is that of the nearer of equal and training
    * proportions (1 of given ones, NaN of covariate shift). */
   double kept;
-  /** 1/2 E_train[w^2] - E_target[w] for the density ratio w that each shift comes to, w of a row
-   * from all rows but itself: less is nearer to the true ratio, -1/2 is no shift. NaN: not tried.
-   */
+  /** Where both shifts were tried, 1/2 E_train[w^2] - E_target[w] of the ratio w of features that
+   * each comes to, with the same Gaussian kernels, each row judged by what was found without it:
+   * less is nearer to the true ratio, -1/2 is no shift. NaN: not tried. */
   double label_criterion, covariate_criterion;
   /** Of covariate shift, else NaN and 0: bandwidth in units of the principal components, ridge,
    * Gaussian kernels, and components of the features. */
@@ -93,20 +95,23 @@ struct diva_target_summary {
  * shrunk with var from 50 bootstrap samples.
  *
  * Unlabelled rows, covariate shift (uLSIF: Kanamori, Hido and Sugiyama, JMLR 10, 2009): v(x) is
- * max(0, sum_l a_l exp(-|x - c_l|^2 / (2 sigma^2))), a = (H + ridge I)^-1 h, on the first principal
- * components of the scaled features, c_l up to 200 target rows; sigma and ridge of the least LOO
- * criterion, in closed form.
+ * max(0, sum_l a_l exp(-|x - c_l|^2 / (2 sigma^2))), a = (H + ridge I)^-1 h, on the first 20
+ * principal components of the scaled features of both sets, c_l up to 200 target rows; sigma and
+ * ridge of the least LOO criterion, in closed form.
  *
- * Both are fitted to at most 10,240 seeded rows of each set.
+ * Both are fitted to at most 10,240 seeded rows of each set. Which it is, auto finds out so: were
+ * it label shift alone, the mean h of the kernels over the target rows would be their mean over the
+ * training rows weighted by class; that h takes the place of h, and the criterion tells which of
+ * them is nearer to the target rows. Of the one the error is noise, of the other bias.
  *
  * @param train    read, not changed
  * @param options  of the analysis: scale and kernel settled; weights, seed, backend, threads,
  *                 lambda and progress are used
  * @param out      owned by the caller: diva_target_destroy()
  * @return DIVA_ERROR_USAGE for none or several descriptions, proportions that are none, or classes
- *         of a dataset of targets; DIVA_ERROR_INPUT for target rows of other columns, none at all,
- *         or where a class or group that the target has is nowhere to train on; the errors of
- *         diva_analysis_run()
+ *         of a dataset of targets; DIVA_ERROR_INPUT for target rows of other columns or classes
+ *         ("target: " before it), for none at all, or where a class or group that the target has is
+ *         nowhere to train on; the errors of diva_analysis_run()
  * Cost: none for proportions and counts; label shift an analysis of both samples; covariate shift a
  * pass over the features and 1e5 flops a row, and some 3e10 flops to choose by.
  */

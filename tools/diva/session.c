@@ -35,6 +35,9 @@ static enum diva_status check_settings(struct cli_session *session, struct diva_
   if (!status) {
     status = cli_groups_check(settings, error);
   }
+  if (!status) {
+    status = cli_target_check(settings, error);
+  }
   if (status) {
     return status;
   }
@@ -77,6 +80,9 @@ static enum diva_status check_outputs(const struct cli_session *session, struct 
   enum diva_status status = DIVA_OK;
   for (int i = 0; i < count && !status; i++) {
     status = cli_output_check_pair(outputs[i].path, session->dataset, session->validation, error);
+    if (!status) {
+      status = cli_output_check_pair(outputs[i].path, session->target.rows, NULL, error);
+    }
     for (int other = 0; other < i && !status; other++) {
       status = cli_output_check_distinct(&outputs[other], &outputs[i], error);
     }
@@ -110,6 +116,9 @@ enum diva_status cli_session_open(struct cli_session *session, const struct cli_
     status = open_validation(session, error);
   }
   if (!status) {
+    status = cli_target_open(&session->target, request, error);
+  }
+  if (!status) {
     diva_dataset_describe(session->dataset, &session->info);
     status = check_outputs(session, error);
   }
@@ -139,6 +148,7 @@ enum diva_status cli_session_blame(const struct cli_session *session, enum diva_
       status == DIVA_ERROR_INPUT || status == DIVA_ERROR_NUMERICAL || status == DIVA_ERROR_RESOURCE;
   if (about_data && !begins_with_path(error->message, session->dataset) &&
       !begins_with_path(error->message, session->validation) &&
+      !begins_with_path(error->message, session->target.rows) &&
       !begins_with(error->message, session->request->settings->write_probabilities)) {
     diva_error_prefix(error, "%s: ", diva_dataset_path(session->dataset, 0));
   }
@@ -152,6 +162,9 @@ static void start_digests(const struct cli_session *session) {
     diva_dataset_sha256_start(session->dataset);
     if (session->validation) {
       diva_dataset_sha256_start(session->validation);
+    }
+    if (session->target.rows) {
+      diva_dataset_sha256_start(session->target.rows);
     }
   }
 }
@@ -221,6 +234,10 @@ enum diva_status cli_session_analyse(struct cli_session *session, struct diva_er
     return status;
   }
   status = diva_model_choose(session->dataset, &options, error);
+  if (!status) {
+    status = cli_target_find(&session->target, session->request->settings, session->dataset,
+                             &options, error);
+  }
   if (!status) {
     status = diva_analysis_run(session->dataset, session->validation, &options, &session->analysis,
                                error);
@@ -330,6 +347,7 @@ void cli_session_close(struct cli_session *session) {
   cli_meter_clear(&session->meter);
   diva_probabilities_destroy(session->probabilities);
   cli_groups_free(&session->groups);
+  cli_target_close(&session->target);
   diva_analysis_destroy(session->again);
   diva_analysis_destroy(session->reference);
   diva_analysis_destroy(session->analysis);

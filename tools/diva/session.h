@@ -8,6 +8,7 @@
 #include "cli.h"
 #include "groups.h"
 #include "meter.h"
+#include "target.h"
 
 struct cli_session {
   const struct cli_request *request;
@@ -17,6 +18,7 @@ struct cli_session {
   struct diva_dataset *validation; /**< NULL: none */
   struct diva_dataset_info info;
   struct cli_groups groups;                 /**< found when the run begins */
+  struct cli_target target;                 /**< found once the model is settled */
   struct diva_analysis_options model;       /**< as settled, for solving again */
   struct diva_analysis *analysis;           /**< of the set as given */
   struct diva_analysis *reference;          /**< what `again` is held against, NULL: `analysis` */
@@ -48,7 +50,7 @@ struct cli_result {
   const struct diva_decision_columns *decision; /**< NULL: none taken */
   int64_t flagged;                              /**< label issues, -1: not decided */
   const uint8_t *misleads; /**< rows on which the derivative misleads, NULL: not found out */
-  const struct diva_what_if_summary *what_if;   /**< NULL: not asked */
+  const struct diva_what_if_summary *what_if; /**< NULL: not asked */
   const char *text; /**< for standard output, where no rows go there; NULL: rows do */
 };
 

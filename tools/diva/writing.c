@@ -34,6 +34,7 @@ static enum diva_status report_text(const struct cli_session *session,
   report.kept = result->decision ? result->decision->kept_rows : -1;
   report.probabilities = session->request->settings->write_probabilities;
   cli_groups_report(&session->groups, session->request->settings, &report);
+  cli_target_report(&session->target, &report);
   report.verification = session->verified ? &session->verification : NULL;
   report.unverified = *session->unverified ? session->unverified : NULL;
   return diva_report_json(&report, timings, out, error);

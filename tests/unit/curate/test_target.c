@@ -286,6 +286,49 @@ Test(target, sees_covariate_shift) {
   free_rows(&other);
 }
 
+/* Wide rows with long tails, all of one distribution: components that knew the one sample better
+ * than the other would see a shift. */
+Test(target, sees_no_shift_where_there_is_none) {
+  enum { N = 700, M = 400, WIDE = 150 };
+  const struct diva_analysis_options plain = run_options(2);
+  struct reference_random random = {31};
+  struct diva_target_options options;
+  struct diva_target_summary summary;
+  struct diva_dataset_arrays arrays;
+  struct diva_dataset *sets[2];
+  struct diva_error error = {0};
+  int32_t labels[N];
+  float *features = reference_allocate((int64_t)(N + M) * WIDE, sizeof *features);
+  for (int64_t i = 0; i < (int64_t)(N + M) * WIDE; i++) {
+    const double value = reference_normal(&random);
+    features[i] = (float)(value * value * value);
+  }
+  for (int64_t i = 0; i < N; i++) {
+    labels[i] = (int32_t)(i % CLASSES);
+  }
+  for (int s = 0; s < 2; s++) {
+    diva_dataset_arrays_init(&arrays);
+    arrays.rows = s ? M : N;
+    arrays.columns = WIDE;
+    arrays.features = features + (int64_t)(s ? N : 0) * WIDE;
+    arrays.labels = s ? NULL : labels;
+    arrays.unlabelled = s;
+    cr_assert(diva_dataset_from_arrays(&arrays, &sets[s], &error) == DIVA_OK, "%s", error.message);
+  }
+  diva_target_options_init(&options);
+  options.unlabelled = sets[1];
+  options.shift = DIVA_SHIFT_COVARIATE;
+  struct diva_target *target = find(sets[0], &plain, &options, &summary);
+  printf("no shift: criterion %.3f, effective rows %.0f of %d\n", summary.covariate_criterion,
+         summary.effective_rows, N);
+  cr_expect(summary.effective_rows > 0.95 * N);
+  cr_expect(fabs(summary.covariate_criterion + 0.5) < 0.03);
+  diva_target_destroy(target);
+  diva_dataset_close(sets[0]);
+  diva_dataset_close(sets[1]);
+  free(features);
+}
+
 /* Rows of the target in another float type, rows not trained on, and what was asked for by name. */
 Test(target, of_another_type_and_by_name) {
   const struct recipe moved = {

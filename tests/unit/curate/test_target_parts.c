@@ -49,9 +49,10 @@ static void eliminate(double *a, double *b, int64_t n) {
   }
 }
 
-/* Samples with one row of either left out (-1: none), fitted from scratch, at a row. */
+/* Samples with one row of either left out (-1: none), fitted from scratch, at a row. With v the
+ * training rows weighted by it stand for the target. */
 static double refit(const struct diva_ulsif_problem *problem, const struct diva_ulsif *like,
-                    int64_t train_out, int64_t target_out, const double *at) {
+                    const double *v, int64_t train_out, int64_t target_out, const double *at) {
   const int64_t b = like->centres;
   const int64_t d = problem->columns;
   double *h = reference_allocate(b * b, sizeof *h);
@@ -66,8 +67,11 @@ static double refit(const struct diva_ulsif_problem *problem, const struct diva_
     for (int64_t e = 0; e < b * b && i != train_out; e++) {
       h[e] += phi[e / b] * phi[e % b] / n;
     }
+    for (int64_t l = 0; l < b && v && i != train_out; l++) {
+      means[l] += v[i] * phi[l] / n;
+    }
   }
-  for (int64_t i = 0; i < problem->target_rows; i++) {
+  for (int64_t i = 0; i < problem->target_rows && !v; i++) {
     for (int64_t l = 0; l < b && i != target_out; l++) {
       means[l] += kernel(problem->target + i * d, like->centre + l * d, d, like->sigma) / m;
     }
@@ -91,14 +95,48 @@ static void fit(const struct diva_ulsif_problem *problem, struct diva_ulsif *out
   cr_assert(diva_ulsif_fit(problem, out, &error) == DIVA_OK, "%s", error.message);
 }
 
-/* Each row's ratio by a refit without it gives the criterion that the closed form gave. */
+static bool is_centre(const struct diva_ulsif *found, const double *row) {
+  for (int64_t l = 0; l < found->centres; l++) {
+    if (memcmp(row, found->centre + l * found->columns, (size_t)found->columns * sizeof *row) ==
+        0) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/* The criterion by refits, of the target itself or of the rival. */
+static double refit_criterion(const struct diva_ulsif_problem *problem,
+                              const struct diva_ulsif *found, bool rival) {
+  const int64_t n = problem->train_rows;
+  const int64_t d = problem->columns;
+  double squares = 0.0;
+  double sum = 0.0;
+  for (int64_t i = 0; i < n; i++) {
+    const double *v = rival ? problem->rival : NULL;
+    const double ratio = refit(problem, found, v, i, -1, problem->train + i * d);
+    squares += ratio * ratio / (double)n;
+  }
+  for (int64_t i = 0; i < problem->target_rows; i++) {
+    const double *v = rival ? problem->rival_folds + i % problem->folds * n : NULL;
+    const double *row = problem->target + i * d;
+    sum += is_centre(found, row) ? 0.0 : refit(problem, found, v, -1, rival ? -1 : i, row);
+  }
+  return 0.5 * squares - sum / (double)(problem->target_rows - found->centres);
+}
+
+/* Each row's ratio by a refit without it gives the criteria that the closed forms gave. */
 Test(target_parts, criterion_is_that_of_refits) {
-  enum { N = 40, M = 25, D = 2 };
+  enum { N = 40, M = 25, D = 2, FOLDS = 2 };
   const struct diva_progress silent = {0};
   struct reference_random random = {7};
   double *train = draw_normal(&random, N, D, 0.0, 1.0);
   double *target = draw_normal(&random, M, D, 0.7, 0.8);
+  double *v = reference_allocate((1 + FOLDS) * N, sizeof *v);
   const double ridges[] = {0.001, 0.1, 3.0};
+  for (int64_t i = 0; i < (int64_t)(1 + FOLDS) * N; i++) {
+    v[i] = exp(0.5 * reference_normal(&random));
+  }
   for (int r = 0; r < 3; r++) {
     const struct diva_ulsif_problem problem = {.train = train,
                                                .target = target,
@@ -107,30 +145,34 @@ Test(target_parts, criterion_is_that_of_refits) {
                                                .stride = D,
                                                .columns = D,
                                                .centres = 8,
+                                               .rival = r == 2 ? NULL : v,
+                                               .rival_folds = v + N,
+                                               .folds = FOLDS,
                                                .sigma = 0.9,
                                                .ridge = ridges[r],
                                                .threads = 1 + r % 2,
                                                .progress = &silent};
     struct diva_ulsif found;
-    double want = 0.0;
     fit(&problem, &found);
-    for (int64_t i = 0; i < N; i++) {
-      const double ratio = refit(&problem, &found, i, -1, train + i * D);
-      want += 0.5 * ratio * ratio / N;
-    }
-    for (int64_t i = 0; i < M; i++) {
-      want -= refit(&problem, &found, -1, i, target + i * D) / M;
-    }
+    const double want = refit_criterion(&problem, &found, false);
     cr_expect(fabs(found.criterion / want - 1.0) < 1e-9, "ridge %g: %.12g, not %.12g", ridges[r],
               found.criterion, want);
+    if (problem.rival) {
+      const double rival = refit_criterion(&problem, &found, true);
+      cr_expect(fabs(found.rival_criterion / rival - 1.0) < 1e-9, "rival: %.12g, not %.12g",
+                found.rival_criterion, rival);
+    } else {
+      cr_expect(isnan(found.rival_criterion));
+    }
     for (int64_t i = 0; i < N; i++) {
-      const double ratio = refit(&problem, &found, -1, -1, train + i * D);
+      const double ratio = refit(&problem, &found, NULL, -1, -1, train + i * D);
       cr_expect(fabs(diva_ulsif_ratio(&found, train + i * D) - ratio) < 1e-9);
     }
     diva_ulsif_free(&found);
   }
   free(train);
   free(target);
+  free(v);
 }
 
 /* Mean squared error of the ratio over the training rows, as a share of its own mean square about
@@ -356,7 +398,7 @@ Test(target_parts, label_shift_is_found) {
   enum { K = 4, N = 3000, M = 2000 };
   const double training[K] = {0.4, 0.3, 0.2, 0.1};
   const double wanted[K] = {0.05, 0.15, 0.2, 0.6};
-  double proportions[K], errors[K];
+  double proportions[K], errors[K], folds[DIVA_LABEL_SHIFT_FOLDS * K];
   struct diva_error error = {0};
   struct reference_random random = {23};
   double *train = reference_allocate(N * K, sizeof *train);
@@ -377,7 +419,8 @@ Test(target_parts, label_shift_is_found) {
                                                    .train_rows = N,
                                                    .target_rows = M,
                                                    .classes = K};
-  struct diva_label_shift shift = {.proportions = proportions, .standard_errors = errors};
+  struct diva_label_shift shift = {
+      .proportions = proportions, .standard_errors = errors, .fold_proportions = folds};
   cr_assert(diva_label_shift_fit(&problem, &shift, &error) == DIVA_OK, "%s", error.message);
   for (int c = 0; c < K; c++) {
     cr_expect(errors[c] > 0.005 && errors[c] < 0.05, "standard error of class %d: %g", c,
@@ -388,7 +431,10 @@ Test(target_parts, label_shift_is_found) {
   }
   cr_expect(fabs(sum - 1.0) < 1e-12);
   cr_expect(shift.kept > 0.9 && shift.kept <= 1.0);
-  cr_expect(shift.criterion < -0.7, "criterion %g", shift.criterion);
+  for (int e = 0; e < DIVA_LABEL_SHIFT_FOLDS * K; e++) {
+    cr_expect(fabs(folds[e] - wanted[e % K]) < 5.0 * errors[e % K]);
+    cr_expect(folds[e] != proportions[e % K]);
+  }
   free(train);
   free(target);
   free(labels);
