@@ -16,7 +16,7 @@ static const char *const shift_names[] = {[DIVA_SHIFT_AUTO] = "auto",
                                           [DIVA_SHIFT_COVARIATE] = "covariate",
                                           NULL};
 
-static const struct cli_option options[] = {
+static const struct cli_option target_options[] = {
     {.name = "target",
      .type = CLI_FILE,
      .offset = FIELD(target),
@@ -52,8 +52,8 @@ static const struct cli_option options[] = {
 
 const struct cli_option_group cli_group_target = {
     .heading = "Target distribution (one of them): rows count by what they are worth for it",
-    .options = options,
-    .count = sizeof options / sizeof *options};
+    .options = target_options,
+    .count = sizeof target_options / sizeof *target_options};
 
 bool cli_target_wanted(const struct cli_settings *settings) {
   return settings->target || settings->target_features || settings->target_classes ||
@@ -211,8 +211,8 @@ static enum diva_status describe(const struct cli_target *target,
 }
 
 enum diva_status cli_target_find(struct cli_target *target, const struct cli_settings *settings,
-                                 struct diva_dataset *dataset, struct diva_analysis_options *run,
-                                 struct diva_error *error) {
+                                 struct diva_dataset *dataset,
+                                 struct diva_analysis_options *options, struct diva_error *error) {
   struct diva_target_options wanted;
   double *proportions = NULL;
   if (!cli_target_wanted(settings)) {
@@ -220,7 +220,7 @@ enum diva_status cli_target_find(struct cli_target *target, const struct cli_set
   }
   enum diva_status status = describe(target, settings, dataset, &wanted, &proportions, error);
   if (!status) {
-    status = diva_target_find(dataset, run, &wanted, &target->target, error);
+    status = diva_target_find(dataset, options, &wanted, &target->target, error);
     if (status && target->rows && strncmp(error->message, "target: ", strlen("target: ")) == 0) {
       diva_error_prefix(error, "%s: ", diva_dataset_path(target->rows, 0));
     }
@@ -228,7 +228,7 @@ enum diva_status cli_target_find(struct cli_target *target, const struct cli_set
   free(proportions);
   if (!status) {
     diva_target_summary(target->target, &target->summary);
-    run->importance = target->summary.importance;
+    options->importance = target->summary.importance;
   }
   return status;
 }
