@@ -1,7 +1,7 @@
 /* Nearest neighbours among a reference sample, and their votes. */
 #include "neighbour_vote.h"
 
-#include "device_rows.h"
+#include "device_scale.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -233,73 +233,6 @@ static enum diva_status place(void *context, const struct diva_prefetch_tile *ti
   return status;
 }
 
-/* Sums of columns and of their squares; `context` is the matrix of both. */
-struct moments {
-  struct vote *vote;
-  struct diva_matrix sum;
-};
-
-static enum diva_status add_moments(void *context, const struct diva_prefetch_tile *tile,
-                                    struct diva_error *error) {
-  const struct moments *moments = context;
-  const struct diva_engine *engine = &moments->vote->device.engine;
-  struct diva_matrix z = moments->vote->device.z;
-  z.rows = tile->count;
-  return engine->ops->moments_accumulate(engine->backend, z, (struct diva_vector){0}, moments->sum,
-                                         error);
-}
-
-/* From sums to what comes off a column and what it is multiplied by, in place. */
-static void find_scales(double *sums, int64_t columns, int64_t rows) {
-  for (int64_t j = 0; j < columns; j++) {
-    const double mean = sums[j] / (double)rows;
-    const double variance = sums[columns + j] / (double)rows - mean * mean;
-    const bool spread = variance > 1e-12 * mean * mean;
-    sums[j] = mean;
-    sums[columns + j] = spread ? 1.0 / sqrt(variance) : 0.0;
-  }
-}
-
-static enum diva_status standardize(struct vote *vote, struct diva_error *error) {
-  struct diva_engine *engine = &vote->device.engine;
-  const int64_t d = vote->device.info.columns;
-  struct diva_preparation *preparation = &vote->device.preparation;
-  struct moments moments = {.vote = vote};
-  double *sums = NULL;
-  enum diva_status status =
-      diva_allocate(2 * d, sizeof *sums, "column scales", (void **)&sums, error);
-  if (status == DIVA_OK) {
-    status = diva_engine_matrix(engine, 2, d, (int64_t)sizeof *sums, &moments.sum, error);
-  }
-  if (status == DIVA_OK) {
-    status = diva_engine_zero(engine, moments.sum, error);
-  }
-  if (status == DIVA_OK) {
-    status = diva_device_rows_each(&vote->device, vote->request->reference->dataset, "neighbours",
-                                   add_moments, &moments, error);
-  }
-  if (status == DIVA_OK) {
-    status = diva_engine_download(engine, moments.sum, sums, error);
-  }
-  if (status == DIVA_OK) {
-    find_scales(sums, d, vote->request->reference->rows);
-    status = diva_engine_vector(engine, d, (int64_t)sizeof *sums, &preparation->shift, error);
-  }
-  if (status == DIVA_OK) {
-    status = diva_engine_vector(engine, d, (int64_t)sizeof *sums, &preparation->multiplier, error);
-  }
-  const int64_t bytes = d * (int64_t)sizeof *sums;
-  if (status == DIVA_OK) {
-    status = engine->ops->upload(engine->backend, preparation->shift.buffer, 0, sums, bytes, error);
-  }
-  if (status == DIVA_OK) {
-    status = engine->ops->upload(engine->backend, preparation->multiplier.buffer, 0, sums + d,
-                                 bytes, error);
-  }
-  free(sums);
-  return status;
-}
-
 static enum diva_status open_device(struct vote *vote, struct diva_error *error) {
   const struct diva_vote_request *request = vote->request;
   const int64_t m = request->reference->rows;
@@ -367,7 +300,9 @@ enum diva_status diva_neighbour_vote(const struct diva_vote_request *request,
     status = allocate(&vote, error);
   }
   if (status == DIVA_OK && request->scale == DIVA_SCALE_STANDARDIZE) {
-    status = standardize(&vote, error);
+    const struct diva_column_scaling scaling = {
+        .dataset = request->reference->dataset, .divide = true, .phase = "neighbours"};
+    status = diva_device_rows_scale(&vote.device, &scaling, error);
   }
   if (status == DIVA_OK) {
     status = diva_device_rows_each(&vote.device, request->reference->dataset, "neighbours", place,

@@ -122,9 +122,9 @@ enum diva_status diva_dataset_finish(struct diva_dataset *dataset, int64_t outpu
   info->has_weights = dataset->weights != NULL;
   info->has_class_names = dataset->class_names.count > 0;
   info->outputs = outputs;
-  info->labelled_rows = info->rows;
+  info->labelled_rows = dataset->unlabelled ? 0 : info->rows;
   enum diva_status status = DIVA_OK;
-  if (dataset->labels) {
+  if (dataset->labels && !dataset->unlabelled) {
     status = finish_labels(dataset, outputs, error);
   }
   if (!status && dataset->weights && !some_weight) {

@@ -149,6 +149,9 @@ static enum diva_status allocate_columns(struct diva_dataset *dataset,
   if (!info->has_targets) {
     status = diva_allocate(info->rows, (int64_t)sizeof *dataset->labels, "labels", &memory, error);
     dataset->labels = memory;
+    for (int64_t i = 0; !status && dataset->unlabelled && i < info->rows; i++) {
+      dataset->labels[i] = -1;
+    }
   }
   if (!status && info->has_weights) {
     status =
@@ -174,7 +177,7 @@ static enum diva_status read_shard(struct diva_dataset *dataset, struct diva_sha
   if (status) {
     return status;
   }
-  if (dataset->labels) {
+  if (dataset->labels && !dataset->unlabelled) {
     status = diva_h5_labels_read(source, shards->outputs, dataset->class_names.count > 0,
                                  dataset->info.rows, dataset->labels + shard->first, error);
   }
@@ -254,6 +257,7 @@ enum diva_status diva_dataset_open(const char *const *paths, int64_t path_count,
   if (!status) {
     struct diva_h5_scope scope;
     dataset->info.files = dataset->paths.count;
+    dataset->unlabelled = options->unlabelled;
     diva_h5_enter(&scope);
     status = load(dataset, dataset->reader, error);
     diva_h5_leave(&scope);

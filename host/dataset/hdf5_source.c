@@ -24,6 +24,9 @@ static bool has_part(const struct diva_h5_source *source, enum diva_part part) {
 static enum diva_status find_answers(struct diva_h5_source *source,
                                      const struct diva_schema *schema, struct diva_error *error) {
   char what[DIVA_H5_TEXT_SIZE];
+  if (schema->unlabelled) {
+    return DIVA_OK;
+  }
   if (!schema->prefer_targets) {
     enum diva_status status = find_part(source, schema, DIVA_PART_LABELS, error);
     if (status || has_part(source, DIVA_PART_LABELS)) {

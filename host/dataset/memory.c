@@ -44,10 +44,11 @@ static enum diva_status check_arrays(const struct diva_dataset_arrays *arrays,
   if (status) {
     return status;
   }
-  if (!arrays->features || (arrays->labels && arrays->targets) ||
-      (!arrays->labels && !arrays->targets)) {
+  const int answers = (arrays->labels != NULL) + (arrays->targets != NULL);
+  if (!arrays->features || answers != (arrays->unlabelled ? 0 : 1)) {
     return diva_error_set(error, DIVA_ERROR_USAGE,
-                          "a dataset needs features, and either labels or targets");
+                          "a dataset needs features, and either labels or targets, or to be "
+                          "unlabelled");
   }
   if (arrays->rows < 1 || arrays->columns < 1) {
     return diva_error_set(error, DIVA_ERROR_INPUT,
@@ -86,7 +87,7 @@ static enum diva_status copy_labels(struct diva_dataset *dataset,
     int64_t left = arrays->rows - first;
     int64_t count = left < BLOCK_ROWS ? left : BLOCK_ROWS;
     for (int64_t i = 0; i < count; i++) {
-      block[i] = arrays->labels[first + i];
+      block[i] = arrays->labels ? arrays->labels[first + i] : -1;
     }
     status = diva_labels_narrow(&limit, block, false, first, count, dataset->labels + first, error);
     if (status) {
@@ -135,7 +136,7 @@ static enum diva_status copy_columns(struct diva_dataset *dataset,
                                      const struct diva_dataset_arrays *arrays, bool *some_weight,
                                      struct diva_error *error) {
   enum diva_status status = DIVA_OK;
-  if (arrays->labels) {
+  if (arrays->labels || arrays->unlabelled) {
     status = copy_labels(dataset, arrays, error);
   }
   if (!status && arrays->weights) {
@@ -195,6 +196,7 @@ enum diva_status diva_dataset_from_arrays(const struct diva_dataset_arrays *arra
   dataset->info.columns = arrays->columns;
   dataset->info.feature_type = arrays->feature_type;
   dataset->info.has_base_outputs = arrays->base_outputs != NULL;
+  dataset->unlabelled = arrays->unlabelled;
   status = make_reader(dataset, arrays, error);
   if (!status) {
     status = copy_columns(dataset, arrays, &some_weight, error);

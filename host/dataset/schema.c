@@ -35,6 +35,7 @@ static char *copy_name(enum diva_part part, const char *given) {
 enum diva_status diva_schema_make(const struct diva_dataset_options *options,
                                   struct diva_schema *out, struct diva_error *error) {
   *out = (struct diva_schema){.prefer_targets = options->targets != NULL,
+                              .unlabelled = options->unlabelled,
                               .allow_external = options->allow_external,
                               .single_class = options->single_class,
                               .labels_optional = options->labels_optional,

@@ -31,6 +31,7 @@ struct diva_schema {
   bool single_class; /**< as in diva_dataset_options */
   bool labels_optional;
   int64_t memory;    /**< as in diva_dataset_options */
+  bool unlabelled;   /**< likewise */
 };
 
 /** Default name of a part: "features", "labels", ... */

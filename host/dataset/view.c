@@ -161,8 +161,9 @@ enum diva_status diva_view_open(struct diva_dataset *first, struct diva_dataset 
   dataset->info.rows = first->info.rows + (second ? second->info.rows : 0);
   dataset->info.columns = first->info.columns;
   dataset->info.outputs = first->info.outputs;
-  dataset->info.has_targets = first->info.has_targets;
-  dataset->info.has_base_outputs = first->info.has_base_outputs;
+  dataset->info.has_targets = first->info.has_targets && !labels;
+  dataset->info.has_base_outputs =
+      first->info.has_base_outputs && (!second || second->info.has_base_outputs);
   dataset->info.feature_type = second && second->info.feature_type != first->info.feature_type
                                    ? DIVA_FLOAT64
                                    : first->info.feature_type;

@@ -10,11 +10,11 @@
 
 /**
  * A dataset of first's rows, then second's. Ids, files and rows in errors are those of the dataset
- * a row comes from; weights, groups and class names are not carried over. Features are of first's
- * type, or float64 where the two differ.
+ * a row comes from; weights, groups and class names are not carried over, and base outputs only
+ * where both have them. Features are of first's type, or float64 where the two differ.
  * @param first   read through, borrowed until diva_dataset_close()
  * @param second  likewise, of the same columns and kind, with no more outputs; NULL: none
- * @param labels  of first's rows, in place of its own, copied; NULL: its own
+ * @param labels  of first's rows, in place of its own (or of its targets), copied; NULL: its own
  * @param out     owned by the caller: diva_dataset_close()
  * Cost: 4 bytes a row.
  */

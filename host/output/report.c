@@ -7,6 +7,7 @@
 #include "host/core/core.h"
 #include "host/output/report_extend.h"
 #include "host/output/report_reweight.h"
+#include "host/output/report_target.h"
 #include "host/output/report_verification.h"
 #include "host/output/report_what_if.h"
 #include "host/output/text.h"
@@ -132,11 +133,34 @@ static enum diva_status add_files(json_t *record, const struct diva_report *repo
   if (diva_dataset_path(report->dataset, 1)) {
     status = add_inputs(record, report->dataset, digest, error);
   }
-  if (status == DIVA_OK) {
-    status = add_other(record, "validation", "validation_sha256", report->validation, error);
+  return status == DIVA_OK
+             ? add_other(record, "validation", "validation_sha256", report->validation, error)
+             : status;
+}
+
+static json_t *json_class(const struct diva_dataset *dataset, int64_t class_index) {
+  const char *const name = diva_dataset_class_name(dataset, class_index);
+  return name ? json_text(name) : json_integer(class_index);
+}
+
+/* The target distribution, and the file that told it. */
+static enum diva_status add_target(json_t *record, const struct diva_report *report,
+                                   struct diva_error *error) {
+  json_t *digest = NULL;
+  if (!report->target) {
+    return add_other(record, "target", "target_sha256", report->target_rows, error);
   }
-  return status == DIVA_OK ? add_other(record, "target", "target_sha256", report->target, error)
-                           : status;
+  json_t *const target = diva_report_target(report->target, report->dataset, json_class);
+  json_object_set_new(record, "target", target);
+  if (!report->target_rows) {
+    return DIVA_OK;
+  }
+  const enum diva_status status = file_digest(report->target_rows, 0, &digest, error);
+  if (status == DIVA_OK) {
+    json_object_set_new(target, "input", json_text(diva_dataset_path(report->target_rows, 0)));
+    json_object_set_new(target, "sha256", digest);
+  }
+  return status;
 }
 
 /* A linear model says nothing of features and bandwidths. */
@@ -198,11 +222,6 @@ static void add_scores(json_t *record, const struct diva_report *report) {
   json_object_set_new(record, "validation_error_after", json_number(revalidated->error));
   json_object_set_new(record, "flagged", json_count(report->flagged));
   json_object_set_new(record, "kept", json_count(report->kept));
-}
-
-static json_t *json_class(const struct diva_dataset *dataset, int64_t class_index) {
-  const char *const name = diva_dataset_class_name(dataset, class_index);
-  return name ? json_text(name) : json_integer(class_index);
 }
 
 /* The largest entries of the transition matrix off its diagonal, which is k x k: too many to list.
@@ -343,6 +362,10 @@ enum diva_status diva_report_json(const struct diva_report *report, bool timings
   add_noise(record, report);
   add_groups(record, report);
   add_probabilities(record, report);
+  status = add_target(record, report, error);
+  if (status != DIVA_OK) {
+    goto done;
+  }
   if (report->what_if) {
     json_object_set_new(record, "what_if",
                         diva_report_what_if(report->what_if, report->dataset, json_class));

@@ -43,6 +43,8 @@ struct diva_dataset_options {
   bool labels_optional;     /**< allow a set in which no row has a label, as a pool may be */
   bool single_class;        /**< allow a set with one class or one row, as a validation set may
                                  be */
+  bool unlabelled;          /**< labels and targets are not needed, and not looked for: every row is
+                                 unlabelled */
 };
 
 DIVA_API void diva_dataset_options_init(struct diva_dataset_options *options);
@@ -94,6 +96,7 @@ struct diva_dataset_arrays {
   const double *weights;          /**< rows */
   const char *const *ids;         /**< rows */
   const char *const *class_names; /**< outputs */
+  bool unlabelled; /**< neither labels nor targets are given: every row is unlabelled */
 };
 
 DIVA_API void diva_dataset_arrays_init(struct diva_dataset_arrays *arrays);

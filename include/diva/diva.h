@@ -18,6 +18,7 @@
 #include <diva/reweight.h>
 #include <diva/row_table.h>
 #include <diva/system.h>
+#include <diva/target.h>
 #include <diva/verify.h>
 #include <diva/what_if.h>
 

@@ -11,6 +11,7 @@
 #include <diva/curate.h>
 #include <diva/extend.h>
 #include <diva/reweight.h>
+#include <diva/target.h>
 #include <diva/verify.h>
 #include <diva/what_if.h>
 
@@ -95,11 +96,12 @@ struct diva_report {
   const struct diva_reweight_summary *reweight; /**< NULL: not asked */
   const char *weights_by;           /**< what rows share a weight by; NULL: each has its own */
   const char *const *weight_groups; /**< names of the groups but that of -1; NULL: none */
-  const struct diva_extend_summary *extend;     /**< NULL: not asked */
-  const struct diva_dataset *target;            /**< NULL: none */
+  const struct diva_extend_summary *extend; /**< NULL: not asked */
   /** Near-duplicates; -1 rows: not looked for. */
   int64_t duplicate_rows, duplicate_groups, duplicate_conflicts;
-  const char *group;         /**< name of the groups left out together; NULL: none */
+  const struct diva_target_summary *target; /**< what rows count for; NULL: all alike */
+  const struct diva_dataset *target_rows;   /**< rows of a target; NULL: none */
+  const char *group;                        /**< name of the groups left out together; NULL: none */
   const char *probabilities; /**< path of the probabilities written too; NULL: none were */
 };
 

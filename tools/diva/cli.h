@@ -15,17 +15,19 @@ struct cli_settings {
   struct diva_analysis_options analysis;
   struct diva_convert_options convert;
   const char *validation;          /**< path, NULL: none */
-  const char *target;              /**< path, NULL: none */
   const char *output;              /**< path, NULL or "-": standard output */
   const char *write_dataset;       /**< path of the changed dataset, NULL: none */
   const char *write_probabilities; /**< path of the probabilities, NULL: none */
   const char *near_duplicates;     /**< "auto", "off" or a cosine */
-  int64_t memory;                  /**< bytes, 0: what the machine has */
-  int64_t threads;                 /**< 0: one a core */
-  int64_t count;                   /**< -1: not given */
-  double threshold;                /**< NaN: not given */
-  double fraction;                 /**< NaN: not given */
-  double wanted_precision;         /**< NaN: not given */
+  const char *target;              /**< paths of target rows, or proportions; NULL: not given */
+  const char *target_features, *target_classes, *target_groups;
+  enum diva_shift target_shift;
+  int64_t memory;          /**< bytes, 0: what the machine has */
+  int64_t threads;         /**< 0: one a core */
+  int64_t count;           /**< -1: not given */
+  double threshold;        /**< NaN: not given */
+  double fraction;         /**< NaN: not given */
+  double wanted_precision; /**< NaN: not given */
   enum diva_refit refit;
   int format;          /**< index into cli_format_names, -1: by the extension */
   int order;           /**< enum cli_order */

@@ -66,7 +66,7 @@ static enum diva_status solve(struct cli_session *session, struct extend_run *ru
     session->model.scale =
         session->model.scale == DIVA_SCALE_AUTO ? DIVA_SCALE_STANDARDIZE : session->model.scale;
   }
-  status = diva_extend(session->dataset, session->target, session->validation, &session->model,
+  status = diva_extend(session->dataset, session->target.rows, session->validation, &session->model,
                        &options, &run->extension, error);
   if (!status) {
     status = cli_verify_extension(session, run->extension, error);

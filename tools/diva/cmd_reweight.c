@@ -41,6 +41,10 @@ static enum diva_status find(struct cli_session *session, struct cli_weights *we
   }
   status = diva_model_choose(session->dataset, &session->model, error);
   if (!status) {
+    status = cli_target_find(&session->target, session->request->settings, session->dataset,
+                             &session->model, error);
+  }
+  if (!status) {
     status = cli_weights_find(session, weights, error);
   }
   if (!status) {
@@ -77,17 +81,10 @@ static enum diva_status run(const struct cli_request *request, struct diva_error
   return status;
 }
 
-static const struct cli_option_group *const groups[] = {&cli_group_rows,
-                                                        &cli_group_weights_out,
-                                                        &cli_group_objective,
-                                                        &cli_group_search,
-                                                        &cli_group_verify,
-                                                        &cli_group_model,
-                                                        &cli_group_together,
-                                                        &cli_group_names,
-                                                        &cli_group_run,
-                                                        &cli_group_words,
-                                                        NULL};
+static const struct cli_option_group *const groups[] = {
+    &cli_group_rows,   &cli_group_weights_out, &cli_group_objective, &cli_group_target,
+    &cli_group_search, &cli_group_verify,      &cli_group_model,     &cli_group_together,
+    &cli_group_names,  &cli_group_run,         &cli_group_words,     NULL};
 
 static void set_defaults(struct cli_settings *settings) {
   settings->analysis.scale = DIVA_SCALE_AUTO;
@@ -98,6 +95,8 @@ static const struct cli_example examples[] = {
     {"diva reweight train.h5 -o weights.npy --verify",
      "weights for a training job, and whether another learner gains by them"},
     {"diva reweight train.h5 --by source -o weights.csv", "one weight for each source, as a table"},
+    {"diva reweight train.h5 --target-classes cat=.7,*=rest -o weights.npy",
+     "toward a set with seven tenths of cats"},
     {"diva reweight train.h5 --target wanted.h5 --write-indices epoch.npy -o weights.npy",
      "toward the rows of wanted.h5, with the row numbers of an epoch drawn by weight"},
     {NULL, NULL}};
@@ -113,8 +112,11 @@ const struct cli_command cli_command_reweight = {
         "held-out rows best, "
         "if by more than a standard error and half a percent of the loss; else the answer is that "
         "the weights are best as they "
-        "are. --target enters the objective; --validation is only reported on, and tested on by "
-        "--verify. Rows come by weight, least first. Columns: id, index, label, weight (mean 1 "
+        "are. A target distribution says what each row counts in the objective, and is where the "
+        "weights start; the loss on the labelled rows of --target enters, too. --validation is "
+        "only "
+        "reported on, and tested on by --verify. Rows come by weight, least first. Columns: id, "
+        "index, label, weight (mean 1 "
         "over the rows trained on, 0 for others), weight_before, derivative (of the objective, at "
         "these weights). OUT.npy holds the weights in input order.",
     .defaults = set_defaults,

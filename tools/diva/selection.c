@@ -1,13 +1,12 @@
 /* Rows picked out of a dataset. */
 #define _POSIX_C_SOURCE 200809L
 #include "selection.h"
+#include "group_name.h"
 #include "id_list.h"
 #include "relabel.h"
-#include "suggest.h"
 
 #include <diva/row_table.h>
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -126,28 +125,6 @@ static enum diva_status open_group(struct cli_selection *selection, const char *
   return status;
 }
 
-static enum diva_status unknown_group(const struct cli_selection *selection, const char *value,
-                                      struct diva_error *error) {
-  enum { SHOWN = 5 };
-  const char *near = NULL;
-  const char *name;
-  char all[CLI_HINT_SIZE];
-  size_t used = 0;
-  for (int64_t g = 0; (name = diva_dataset_group_name(selection->grouped, g)); g++) {
-    const char *const pair[] = {near ? near : name, name, NULL};
-    near = cli_suggest(value, pair);
-    if (g < SHOWN) {
-      used += (size_t)snprintf(all + used, sizeof all - used, "%s%.24s", g ? ", " : "", name);
-    } else if (g == SHOWN) {
-      used += (size_t)snprintf(all + used, sizeof all - used, ", ...");
-    }
-  }
-  return near ? diva_error_set(error, DIVA_ERROR_USAGE,
-                               "no row has the value '%s' (did you mean '%s'?)", value, near)
-              : diva_error_set(error, DIVA_ERROR_USAGE, "no row has the value '%s'; there are: %s",
-                               value, used ? all : "none");
-}
-
 enum diva_status cli_select_group(struct cli_selection *selection, const char *text,
                                   struct diva_error *error) {
   const char *separator = strchr(text, '=');
@@ -161,13 +138,11 @@ enum diva_status cli_select_group(struct cli_selection *selection, const char *t
     return status;
   }
   const int32_t *codes = diva_dataset_groups(selection->grouped);
-  const char *name;
-  int64_t code = 0;
-  while ((name = diva_dataset_group_name(selection->grouped, code)) && strcmp(name, value) != 0) {
-    code++;
-  }
-  if (!name) {
-    return unknown_group(selection, value, error);
+  const int64_t code = cli_group_find(selection->grouped, value);
+  if (code < 0) {
+    char hint[CLI_HINT_SIZE];
+    return diva_error_set(error, DIVA_ERROR_USAGE, "no row has the value '%s'%s", value,
+                          cli_group_hint(selection->grouped, value, hint));
   }
   for (int64_t i = 0; i < selection->ids->rows; i++) {
     selection->marks[i] = codes[i] == code;

@@ -35,6 +35,9 @@ static enum diva_status check_settings(struct cli_session *session, struct diva_
   if (!status) {
     status = cli_groups_check(settings, error);
   }
+  if (!status) {
+    status = cli_target_check(settings, error);
+  }
   if (status) {
     return status;
   }
@@ -83,7 +86,7 @@ static enum diva_status check_outputs(const struct cli_session *session, struct 
   for (int i = 0; i < count && !status; i++) {
     status = cli_output_check_pair(outputs[i].path, session->dataset, session->validation, error);
     if (!status) {
-      status = cli_output_check_pair(outputs[i].path, session->target, NULL, error);
+      status = cli_output_check_pair(outputs[i].path, session->target.rows, NULL, error);
     }
     for (int other = 0; other < i && !status; other++) {
       status = cli_output_check_distinct(&outputs[other], &outputs[i], error);
@@ -92,19 +95,19 @@ static enum diva_status check_outputs(const struct cli_session *session, struct 
   return status;
 }
 
-/* Ids, weights and groups of a validation or target set play no part, so names given for them do
- * not apply to it. */
-static enum diva_status open_other(const struct cli_session *session, const char *path,
-                                   struct diva_dataset **out, struct diva_error *error) {
-  struct diva_dataset_options options = session->request->settings->dataset;
-  if (!path) {
+/* Ids, weights and groups of the validation set play no part, so names given for them do not apply
+ * to it. */
+static enum diva_status open_validation(struct cli_session *session, struct diva_error *error) {
+  const struct cli_settings *settings = session->request->settings;
+  struct diva_dataset_options options = settings->dataset;
+  if (!settings->validation) {
     return DIVA_OK;
   }
   options.ids = NULL;
   options.weights = NULL;
   options.group = NULL;
   options.single_class = true;
-  return diva_dataset_open(&path, 1, &options, out, error);
+  return diva_dataset_open(&settings->validation, 1, &options, &session->validation, error);
 }
 
 enum diva_status cli_session_open(struct cli_session *session, const struct cli_request *request,
@@ -118,10 +121,10 @@ enum diva_status cli_session_open(struct cli_session *session, const struct cli_
                                &settings->dataset, &session->dataset, error);
   }
   if (!status) {
-    status = open_other(session, settings->validation, &session->validation, error);
+    status = open_validation(session, error);
   }
   if (!status) {
-    status = open_other(session, settings->target, &session->target, error);
+    status = cli_target_open(&session->target, request, error);
   }
   if (!status) {
     diva_dataset_describe(session->dataset, &session->info);
@@ -153,7 +156,7 @@ enum diva_status cli_session_blame(const struct cli_session *session, enum diva_
       status == DIVA_ERROR_INPUT || status == DIVA_ERROR_NUMERICAL || status == DIVA_ERROR_RESOURCE;
   if (about_data && !begins_with_path(error->message, session->dataset) &&
       !begins_with_path(error->message, session->validation) &&
-      !begins_with_path(error->message, session->target) &&
+      !begins_with_path(error->message, session->target.rows) &&
       !begins_with(error->message, session->request->settings->write_probabilities)) {
     diva_error_prefix(error, "%s: ", diva_dataset_path(session->dataset, 0));
   }
@@ -169,8 +172,8 @@ static void start_digests(const struct cli_session *session) {
     if (session->validation) {
       diva_dataset_sha256_start(session->validation);
     }
-    if (session->target) {
-      diva_dataset_sha256_start(session->target);
+    if (session->target.rows) {
+      diva_dataset_sha256_start(session->target.rows);
     }
   }
 }
@@ -240,6 +243,10 @@ enum diva_status cli_session_analyse(struct cli_session *session, struct diva_er
     return status;
   }
   status = diva_model_choose(session->dataset, &options, error);
+  if (!status) {
+    status = cli_target_find(&session->target, session->request->settings, session->dataset,
+                             &options, error);
+  }
   if (!status) {
     status = diva_analysis_run(session->dataset, session->validation, &options, &session->analysis,
                                error);
@@ -349,11 +356,11 @@ void cli_session_close(struct cli_session *session) {
   cli_meter_clear(&session->meter);
   diva_probabilities_destroy(session->probabilities);
   cli_groups_free(&session->groups);
+  cli_target_close(&session->target);
   diva_analysis_destroy(session->again);
   diva_analysis_destroy(session->reference);
   diva_analysis_destroy(session->analysis);
   free(session->trusted);
-  diva_dataset_close(session->target);
   diva_dataset_close(session->validation);
   diva_dataset_close(session->dataset);
   *session = (struct cli_session){0};

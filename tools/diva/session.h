@@ -8,6 +8,7 @@
 #include "cli.h"
 #include "groups.h"
 #include "meter.h"
+#include "target.h"
 
 struct cli_session {
   const struct cli_request *request;
@@ -15,9 +16,9 @@ struct cli_session {
   enum diva_format format; /**< of the rows */
   struct diva_dataset *dataset;
   struct diva_dataset *validation; /**< NULL: none */
-  struct diva_dataset *target;     /**< NULL: none */
   struct diva_dataset_info info;
   struct cli_groups groups;                 /**< found when the run begins */
+  struct cli_target target;                 /**< found once the model is settled */
   struct diva_analysis_options model;       /**< as settled, for solving again */
   struct diva_analysis *analysis;           /**< of the set as given */
   struct diva_analysis *reference;          /**< what `again` is held against, NULL: `analysis` */

@@ -162,7 +162,7 @@ static void print_validation(FILE *out, const struct cli_session *session) {
 
 static void print_scores(FILE *out, const struct cli_session *session,
                          const struct cli_result *result) {
-  fprintf(out, "leave-one-out ");
+  fprintf(out, "leave-one-out %s", session->target.target ? "target " : "");
   print_score(out, &session->held_against.loo, true);
   int64_t dropped = result->decision ? result->decision->dropped_rows : 0;
   if (session->resolved && dropped) {
@@ -188,8 +188,10 @@ static void print_harmful(FILE *out, const struct cli_session *session) {
   fprintf(out,
           "derivative above 0, so that weighting the row up raises the %s loss: %lld of %lld "
           "rows\n",
-          session->validation ? "validation" : "leave-one-out", (long long)harmful,
-          (long long)session->columns.rows);
+          session->validation      ? "validation"
+          : session->target.target ? "leave-one-out target"
+                                   : "leave-one-out",
+          (long long)harmful, (long long)session->columns.rows);
 }
 
 static void print_notes(FILE *out, const struct cli_session *session,
@@ -283,6 +285,7 @@ void cli_summary_print(FILE *out, const struct cli_session *session,
   cli_summary_dataset(out, session->dataset);
   print_model(out, &session->before);
   cli_groups_print(out, &session->groups, session->dataset, session->request->settings);
+  cli_target_print(out, &session->target, session->dataset);
   if (result->decision) {
     print_decision(out, session, result);
   }

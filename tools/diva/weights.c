@@ -148,6 +148,10 @@ enum diva_status cli_weights_prepare(struct cli_session *session, struct cli_wei
   if (settings->draws && !settings->write_indices) {
     return diva_error_set(error, DIVA_ERROR_USAGE, "--draws is of use with --write-indices only");
   }
+  if (settings->objective_group.count && cli_target_wanted(settings)) {
+    return diva_error_set(error, DIVA_ERROR_USAGE,
+                          "--objective-group and a target both say which rows count: give one");
+  }
   if (settings->by) {
     status = find_groups(session, settings->by, out, error);
   }
@@ -219,13 +223,42 @@ static enum diva_status draw(const struct cli_settings *settings, int64_t rows,
                       : out_of_memory(out->draws, error);
 }
 
+/* Rows start at what they are worth for the target, those of no worth at the least weight: they may
+ * still teach. Rows that are not trained on stay so. */
+static enum diva_status start_at_target(struct cli_session *session, struct cli_weights *weights,
+                                        struct diva_error *error) {
+  const struct diva_target_summary *target = &session->target.summary;
+  const double *given = diva_dataset_weights(session->dataset);
+  const int32_t *labels = diva_dataset_labels(session->dataset);
+  if (!session->target.target) {
+    return DIVA_OK;
+  }
+  weights->start = calloc((size_t)target->rows + 1, sizeof *weights->start);
+  if (!weights->start) {
+    return out_of_memory(target->rows, error);
+  }
+  for (int64_t i = 0; i < target->rows; i++) {
+    const bool trained = (!labels || labels[i] >= 0) && (!given || given[i] > 0.0);
+    weights->start[i] =
+        trained ? fmax(target->importance[i], weights->options.minimum_weight) : 0.0;
+  }
+  session->model.weights = weights->start;
+  return DIVA_OK;
+}
+
 enum diva_status cli_weights_find(struct cli_session *session, struct cli_weights *weights,
                                   struct diva_error *error) {
   const struct cli_settings *settings = session->request->settings;
   const int64_t rows = session->info.rows;
-  session->model.importance = weights->importance;
-  enum diva_status status = diva_reweight(session->dataset, session->target, &session->model,
-                                          &weights->options, &weights->reweighting, error);
+  if (weights->importance) {
+    session->model.importance = weights->importance;
+  }
+  enum diva_status status = start_at_target(session, weights, error);
+  if (status) {
+    return status;
+  }
+  status = diva_reweight(session->dataset, cli_target_validation(&session->target, settings),
+                         &session->model, &weights->options, &weights->reweighting, error);
   if (status) {
     return status;
   }
@@ -250,6 +283,7 @@ void cli_weights_free(struct cli_weights *weights) {
   free(weights->numbers);
   free(weights->guard);
   free(weights->importance);
+  free(weights->start);
   free(weights->array);
   free(weights->logarithm);
   free(weights->rows);

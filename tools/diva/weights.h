@@ -19,6 +19,7 @@ struct cli_weights {
   char *numbers;                        /**< texts of classes without names */
   uint8_t *guard;                       /**< marked rows; NULL: none */
   double *importance;                   /**< of the objective's rows; NULL: all count alike */
+  double *start;                        /**< weights of the target distribution; NULL: none */
   struct diva_reweighting *reweighting;
   struct diva_reweight_summary summary;
   struct diva_reweight_columns columns;

@@ -6,13 +6,6 @@
 #define FIELD(member) offsetof(struct cli_settings, member)
 
 static const struct cli_option objective_options[] = {
-    {.name = "target",
-     .type = CLI_FILE,
-     .offset = FIELD(target),
-     .value = "FILE",
-     .help = "labelled rows of what the model is for: their mean loss enters the objective, by "
-             "their number",
-     .fallback = ""},
     {.name = "objective-group",
      .type = CLI_LIST,
      .offset = FIELD(objective_group),

@@ -137,7 +137,7 @@ void cli_weights_print(FILE *out, const struct cli_session *session,
     print_change(out, "loss of the guarded rows", summary->guard_before, summary->guard_after);
   }
   print_error(out, "leave-one-out", &summary->before.loo, &summary->after.loo);
-  if (session->target) {
+  if (session->request->settings->target) {
     print_error(out, "target", &summary->before.validation, &summary->after.validation);
   }
   if (session->validation) {

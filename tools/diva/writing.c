@@ -35,13 +35,13 @@ static enum diva_status report_text(const struct cli_session *session,
     report.weight_groups = result->weights->names;
   }
   report.extend = result->extend;
-  report.target = session->target;
   report.after = session->resolved ? &session->after : NULL;
   report.kept_before = result->decision || result->what_if ? &session->kept_before : NULL;
   report.flagged = result->flagged;
   report.kept = result->decision ? result->decision->kept_rows : -1;
   report.probabilities = session->request->settings->write_probabilities;
   cli_groups_report(&session->groups, session->request->settings, &report);
+  cli_target_report(&session->target, &report);
   report.verification = session->verified ? &session->verification : NULL;
   report.unverified = *session->unverified ? session->unverified : NULL;
   return diva_report_json(&report, timings, out, error);

@@ -364,3 +364,36 @@ Test(formats, sha256) {
   cr_expect_str_eq(again, digest);
   diva_dataset_close(dataset);
 }
+
+/* Features alone will do where that is said; labels that are there are not read then. */
+Test(formats, without_answers) {
+  const int64_t nonsense[ROWS] = {-7};
+  char path[2][FIXTURE_PATH_SIZE];
+  struct diva_dataset_options options;
+  struct diva_dataset *dataset = NULL;
+  struct diva_dataset_info info;
+  struct diva_error error = {0};
+  diva_dataset_options_init(&options);
+  options.unlabelled = true;
+  for (int labelled = 0; labelled < 2; labelled++) {
+    fixture_path(labelled ? "labelled.h5" : "bare.h5", path[labelled]);
+    hid_t file = fixture_create(path[labelled]);
+    fixture_put_features(file, ROWS, COLUMNS);
+    if (labelled) {
+      fixture_put_integers(file, "labels", ROWS, nonsense);
+    }
+    H5Fclose(file);
+    dataset = fixture_open(path[labelled], &options);
+    diva_dataset_describe(dataset, &info);
+    cr_expect(info.rows == ROWS && info.labelled_rows == 0 && !info.has_targets);
+    diva_dataset_close(dataset);
+  }
+  const char *const both[] = {path[0], path[1]};
+  cr_assert_eq(diva_dataset_open(both, 2, &options, &dataset, &error), DIVA_OK, "%s",
+               error.message);
+  for (int64_t i = 0; i < 2 * (int64_t)ROWS; i++) {
+    cr_expect_eq(diva_dataset_labels(dataset)[i], -1);
+  }
+  diva_dataset_close(dataset);
+  fixture_expect_refused(path[0], NULL, DIVA_ERROR_INPUT, (const char *const[]){"/labels", NULL});
+}

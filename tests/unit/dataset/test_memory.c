@@ -60,6 +60,21 @@ Test(memory, labels_ids_names_weights) {
   diva_dataset_close(NULL);
 }
 
+Test(memory, without_answers) {
+  const int32_t none[ROWS] = {-1, -1, -1, -1, -1};
+  struct diva_dataset_arrays arrays = make_arrays();
+  struct diva_dataset *dataset = NULL;
+  struct diva_dataset_info info;
+  struct diva_error error;
+  arrays.labels = NULL;
+  arrays.unlabelled = true;
+  cr_assert_eq(diva_dataset_from_arrays(&arrays, &dataset, &error), DIVA_OK, "%s", error.message);
+  diva_dataset_describe(dataset, &info);
+  cr_expect(info.labelled_rows == 0 && info.outputs == 0 && !info.has_targets);
+  cr_expect_arr_eq(diva_dataset_labels(dataset), none, sizeof none);
+  diva_dataset_close(dataset);
+}
+
 static void expect(const struct diva_dataset_arrays *arrays, enum diva_status status,
                    const char *needle) {
   struct diva_dataset *dataset = NULL;
@@ -87,6 +102,9 @@ Test(memory, what_is_refused) {
   expect(&arrays, DIVA_ERROR_USAGE, "either labels or targets");
   arrays.labels = NULL;
   expect(&arrays, DIVA_ERROR_USAGE, "number of outputs");
+  arrays = make_arrays();
+  arrays.unlabelled = true;
+  expect(&arrays, DIVA_ERROR_USAGE, "or to be unlabelled");
   arrays = make_arrays();
   arrays.rows = 0;
   expect(&arrays, DIVA_ERROR_INPUT, "0 rows x 2 columns");
