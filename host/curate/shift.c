@@ -245,6 +245,7 @@ static enum diva_status try_covariate_shift(struct work *work, struct diva_error
   if (status == DIVA_OK) {
     summary->covariate_criterion = work->ratio.criterion;
     summary->label_criterion = work->ratio.rival_criterion;
+    summary->criterion_error = work->ratio.rival_error;
   }
   return status;
 }
@@ -316,8 +317,9 @@ static enum diva_status decide(struct work *work, struct diva_error *error) {
   if (status != DIVA_OK) {
     return status;
   }
-  const bool label = isnan(summary->covariate_criterion) ||
-                     summary->label_criterion <= summary->covariate_criterion;
+  const bool label =
+      isnan(summary->covariate_criterion) ||
+      summary->label_criterion <= summary->covariate_criterion + summary->criterion_error;
   summary->method = label ? DIVA_TARGET_LABEL_SHIFT : DIVA_TARGET_COVARIATE_SHIFT;
   return label ? DIVA_OK : weigh_rows(work, error);
 }

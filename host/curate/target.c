@@ -323,8 +323,12 @@ enum diva_status diva_target_find(struct diva_dataset *train,
     return status;
   }
   search.target = target;
-  target->summary = (struct diva_target_summary){
-      .kept = 1.0, .label_criterion = NAN, .covariate_criterion = NAN, .sigma = NAN, .ridge = NAN};
+  target->summary = (struct diva_target_summary){.kept = 1.0,
+                                                 .label_criterion = NAN,
+                                                 .covariate_criterion = NAN,
+                                                 .criterion_error = NAN,
+                                                 .sigma = NAN,
+                                                 .ridge = NAN};
   status = allocate(&search, error);
   if (status == DIVA_OK) {
     status = find_trained(&search, error);

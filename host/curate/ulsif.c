@@ -31,6 +31,7 @@ struct fit {
   double *eigenvalue; /* of H */
   double *basis;      /* centres x centres: eigenvectors as rows */
   double *ratio;      /* rows: w without the row */
+  double *best;       /* 2 x rows: the same where the criterion is least, of the target and rival */
 };
 
 static const double *row_of(const struct diva_ulsif_problem *problem, int64_t i) {
@@ -95,7 +96,8 @@ static enum diva_status allocate(struct fit *fit, struct diva_error *error) {
     int64_t count;
   } arrays[] = {{&fit->values, fit->rows * b},  {&fit->means, fit->sides * b},
                 {&fit->turned, fit->sides * b}, {&fit->eigenvalue, b},
-                {&fit->basis, b * b},           {&fit->ratio, fit->rows}};
+                {&fit->basis, b * b},           {&fit->ratio, fit->rows},
+                {&fit->best, 2 * fit->rows}};
   enum diva_status status = diva_allocate(fit->problem->target_rows, 1, "a density ratio",
                                           (void **)&fit->is_centre, error);
   for (size_t i = 0; i < sizeof arrays / sizeof *arrays && status == DIVA_OK; i++) {
@@ -279,6 +281,19 @@ static void take_coefficients(const struct fit *fit, struct diva_ulsif *out) {
   }
 }
 
+/* Keeps the ratios that the last criterion was of. */
+static void keep_best(struct fit *fit, bool rival) {
+  memcpy(fit->best + (rival ? fit->rows : 0), fit->ratio, (size_t)fit->rows * sizeof *fit->ratio);
+}
+
+static void try_rival(struct fit *fit, double ridge, struct diva_ulsif *out) {
+  const double criterion = find_criterion(fit, true, ridge);
+  if (!(criterion >= out->rival_criterion)) {
+    out->rival_criterion = criterion;
+    keep_best(fit, true);
+  }
+}
+
 static enum diva_status try_sigma(struct fit *fit, double sigma, struct diva_ulsif *out,
                                   struct diva_error *error) {
   const double given = fit->problem->ridge;
@@ -292,14 +307,15 @@ static enum diva_status try_sigma(struct fit *fit, double sigma, struct diva_uls
   const enum diva_status status = turn(fit, error);
   for (int r = 0; r < count && status == DIVA_OK; r++) {
     const double criterion = find_criterion(fit, false, tried[r]);
-    if (fit->problem->rival) {
-      out->rival_criterion = fmin(out->rival_criterion, find_criterion(fit, true, tried[r]));
-    }
     if (criterion < out->criterion) {
       better = true;
+      keep_best(fit, false);
       out->criterion = criterion;
       out->sigma = sigma;
       out->ridge = tried[r];
+    }
+    if (fit->problem->rival) {
+      try_rival(fit, tried[r], out);
     }
   }
   if (better) {
@@ -308,13 +324,37 @@ static enum diva_status try_sigma(struct fit *fit, double sigma, struct diva_uls
   return status;
 }
 
+/* What a row adds to the difference of the criteria, before the mean. */
+static double difference_at(const struct fit *fit, int64_t i) {
+  const double own = fit->best[i];
+  const double other = fit->best[fit->rows + i];
+  return i < fit->problem->train_rows ? 0.5 * (own * own - other * other) : own - other;
+}
+
+/* Variance of the mean difference over rows [first, end), centres left out. */
+static double variance_of_mean(const struct fit *fit, int64_t first, int64_t end) {
+  const int64_t n = fit->problem->train_rows;
+  double rows = 0.0;
+  double sum = 0.0;
+  double squares = 0.0;
+  for (int64_t i = first; i < end; i++) {
+    if (i < n || !fit->is_centre[i - n]) {
+      const double difference = difference_at(fit, i);
+      rows += 1.0;
+      sum += difference;
+      squares += difference * difference;
+    }
+  }
+  return fmax(squares / rows - sum / rows * sum / rows, 0.0) / rows;
+}
+
 static enum diva_status choose(struct fit *fit, struct diva_ulsif *out, struct diva_error *error) {
   const double given = fit->problem->sigma;
   const int count = given > 0.0 ? 1 : WIDTHS;
   double median = 0.0;
   enum diva_status status = find_median(out, &median, error);
   out->criterion = INFINITY;
-  out->rival_criterion = NAN; /* which fmin() takes for absent */
+  out->rival_criterion = out->rival_error = NAN;
   for (int s = 0; s < count && status == DIVA_OK; s++) {
     status = diva_progress_report(fit->problem->progress, "density ratio", s, count, error);
     if (status == DIVA_OK) {
@@ -324,6 +364,10 @@ static enum diva_status choose(struct fit *fit, struct diva_ulsif *out, struct d
   if (status == DIVA_OK && !isfinite(out->criterion)) {
     status = diva_error_set(error, DIVA_ERROR_NUMERICAL,
                             "the density ratio of target and training rows is not finite");
+  }
+  if (status == DIVA_OK && fit->problem->rival) {
+    const int64_t n = fit->problem->train_rows;
+    out->rival_error = sqrt(variance_of_mean(fit, 0, n) + variance_of_mean(fit, n, fit->rows));
   }
   return status;
 }
@@ -364,6 +408,7 @@ enum diva_status diva_ulsif_fit(const struct diva_ulsif_problem *problem, struct
   free(fit.eigenvalue);
   free(fit.basis);
   free(fit.ratio);
+  free(fit.best);
   return status;
 }
 

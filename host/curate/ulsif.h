@@ -52,6 +52,7 @@ struct diva_ulsif {
   double sigma, ridge;
   double criterion;       /**< J */
   double rival_criterion; /**< J of the rival, with the sigma and ridge that are best for it; NaN */
+  double rival_error;     /**< standard error of the difference of the two; NaN */
 };
 
 /**

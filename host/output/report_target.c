@@ -40,6 +40,7 @@ json_t *diva_report_target(const struct diva_target_summary *target,
   json_object_set_new(record, "kept", json_number(target->kept));
   json_object_set_new(record, "label_criterion", json_number(target->label_criterion));
   json_object_set_new(record, "covariate_criterion", json_number(target->covariate_criterion));
+  json_object_set_new(record, "criterion_error", json_number(target->criterion_error));
   if (target->method == DIVA_TARGET_COVARIATE_SHIFT) {
     add_density_ratio(record, target);
   }

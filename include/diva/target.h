@@ -73,6 +73,7 @@ struct diva_target_summary {
    * each comes to, with the same Gaussian kernels, each row judged by what was found without it:
    * less is nearer to the true ratio, -1/2 is no shift. NaN: not tried. */
   double label_criterion, covariate_criterion;
+  double criterion_error; /**< standard error of their difference, by the rows; NaN */
   /** Of covariate shift, else NaN and 0: bandwidth in units of the principal components, ridge,
    * Gaussian kernels, and components of the features. */
   double sigma, ridge;
@@ -102,7 +103,8 @@ struct diva_target_summary {
  * Both are fitted to at most 10,240 seeded rows of each set. Which it is, auto finds out so: were
  * it label shift alone, the mean h of the kernels over the target rows would be their mean over the
  * training rows weighted by class; that h takes the place of h, and the criterion tells which of
- * them is nearer to the target rows. Of the one the error is noise, of the other bias.
+ * them is nearer to the target rows. Covariate shift must be nearer by a standard error: label
+ * shift says less, and says it of each row by its label.
  *
  * @param train    read, not changed
  * @param options  of the analysis: scale and kernel settled; weights, seed, backend, threads,

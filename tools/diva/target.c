@@ -243,9 +243,9 @@ static void print_choice(FILE *out, const struct diva_target_summary *summary) {
   const double covariate = summary->covariate_criterion;
   if (!isnan(label) && !isnan(covariate)) {
     fprintf(out,
-            " (criterion %.3f of label shift, %.3f of covariate shift; less is better, -0.5 "
-            "no shift)",
-            label, covariate);
+            " (criterion %.3f of label shift, %.3f of covariate shift, +- %.3f; less is better, "
+            "-0.5 no shift)",
+            label, covariate, summary->criterion_error);
   }
 }
 

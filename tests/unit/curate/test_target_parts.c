@@ -105,24 +105,83 @@ static bool is_centre(const struct diva_ulsif *found, const double *row) {
   return false;
 }
 
-/* The criterion by refits, of the target itself or of the rival. */
-static double refit_criterion(const struct diva_ulsif_problem *problem,
-                              const struct diva_ulsif *found, bool rival) {
+/* Ratios of all rows by refits without them, of the target itself or of the rival; NaN of centres.
+ */
+static void refit_ratios(const struct diva_ulsif_problem *problem, const struct diva_ulsif *found,
+                         bool rival, double *out) {
   const int64_t n = problem->train_rows;
   const int64_t d = problem->columns;
-  double squares = 0.0;
-  double sum = 0.0;
   for (int64_t i = 0; i < n; i++) {
-    const double *v = rival ? problem->rival : NULL;
-    const double ratio = refit(problem, found, v, i, -1, problem->train + i * d);
-    squares += ratio * ratio / (double)n;
+    out[i] = refit(problem, found, rival ? problem->rival : NULL, i, -1, problem->train + i * d);
   }
   for (int64_t i = 0; i < problem->target_rows; i++) {
     const double *v = rival ? problem->rival_folds + i % problem->folds * n : NULL;
     const double *row = problem->target + i * d;
-    sum += is_centre(found, row) ? 0.0 : refit(problem, found, v, -1, rival ? -1 : i, row);
+    out[n + i] =
+        is_centre(found, row) ? (double)NAN : refit(problem, found, v, -1, rival ? -1 : i, row);
   }
-  return 0.5 * squares - sum / (double)(problem->target_rows - found->centres);
+}
+
+/* Mean, and variance of it, of values that are not NaN. */
+static double mean_of(const double *values, int64_t count, double *variance) {
+  double rows = 0.0;
+  double sum = 0.0;
+  double squares = 0.0;
+  for (int64_t i = 0; i < count; i++) {
+    if (!isnan(values[i])) {
+      rows += 1.0;
+      sum += values[i];
+    }
+  }
+  for (int64_t i = 0; i < count; i++) {
+    squares += isnan(values[i]) ? 0.0 : (values[i] - sum / rows) * (values[i] - sum / rows);
+  }
+  *variance = squares / rows / rows;
+  return sum / rows;
+}
+
+/* Training rows count by half the square of their ratio, target rows by its negative. */
+static double criterion_of(const double *ratios, int64_t n, int64_t m, double *terms,
+                           double *variance) {
+  double part[2];
+  for (int64_t i = 0; i < n + m; i++) {
+    terms[i] = i < n ? 0.5 * ratios[i] * ratios[i] : -ratios[i];
+  }
+  const double criterion = mean_of(terms, n, &part[0]) + mean_of(terms + n, m, &part[1]);
+  *variance = part[0] + part[1];
+  return criterion;
+}
+
+static void expect_criteria(const struct diva_ulsif_problem *problem,
+                            const struct diva_ulsif *found) {
+  const int64_t n = problem->train_rows;
+  const int64_t m = problem->target_rows;
+  double *ratios = reference_allocate(n + m, sizeof *ratios);
+  double *own = reference_allocate(n + m, sizeof *own);
+  double *other = reference_allocate(n + m, sizeof *other);
+  double parts[2];
+  refit_ratios(problem, found, false, ratios);
+  const double want = criterion_of(ratios, n, m, own, &parts[0]);
+  cr_expect(fabs(found->criterion / want - 1.0) < 1e-9, "%.12g, not %.12g", found->criterion, want);
+  if (problem->rival) {
+    refit_ratios(problem, found, true, ratios);
+    const double rival = criterion_of(ratios, n, m, other, &parts[0]);
+    cr_expect(fabs(found->rival_criterion / rival - 1.0) < 1e-9, "rival: %.12g, not %.12g",
+              found->rival_criterion, rival);
+    for (int64_t i = 0; i < n + m; i++) {
+      own[i] -= other[i];
+    }
+    mean_of(own, n, &parts[0]);
+    mean_of(own + n, m, &parts[1]);
+    const double error = sqrt(parts[0] + parts[1]);
+    cr_expect(fabs(found->rival_error / error - 1.0) < 1e-9, "error: %.12g, not %.12g",
+              found->rival_error, error);
+  } else {
+    cr_expect(isnan(found->rival_criterion) && isnan(found->rival_error));
+  }
+  free(ratios);
+  free(own);
+  free(other);
 }
 
 /* Each row's ratio by a refit without it gives the criteria that the closed forms gave. */
@@ -154,16 +213,7 @@ Test(target_parts, criterion_is_that_of_refits) {
                                                .progress = &silent};
     struct diva_ulsif found;
     fit(&problem, &found);
-    const double want = refit_criterion(&problem, &found, false);
-    cr_expect(fabs(found.criterion / want - 1.0) < 1e-9, "ridge %g: %.12g, not %.12g", ridges[r],
-              found.criterion, want);
-    if (problem.rival) {
-      const double rival = refit_criterion(&problem, &found, true);
-      cr_expect(fabs(found.rival_criterion / rival - 1.0) < 1e-9, "rival: %.12g, not %.12g",
-                found.rival_criterion, rival);
-    } else {
-      cr_expect(isnan(found.rival_criterion));
-    }
+    expect_criteria(&problem, &found);
     for (int64_t i = 0; i < N; i++) {
       const double ratio = refit(&problem, &found, NULL, -1, -1, train + i * D);
       cr_expect(fabs(diva_ulsif_ratio(&found, train + i * D) - ratio) < 1e-9);
