@@ -30,8 +30,8 @@ struct diva_schema {
   bool allow_external;
   bool single_class; /**< as in diva_dataset_options */
   bool labels_optional;
-  int64_t memory;    /**< as in diva_dataset_options */
-  bool unlabelled;   /**< likewise */
+  int64_t memory;  /**< as in diva_dataset_options */
+  bool unlabelled; /**< likewise */
 };
 
 /** Default name of a part: "features", "labels", ... */

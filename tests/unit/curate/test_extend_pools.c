@@ -246,7 +246,7 @@ Test(extend_pools, copies_of_the_core_are_passed_over) {
   struct diva_extend_columns columns;
   int32_t groups[ROWS];
   for (int64_t i = 0; i < ROWS; i++) {
-    groups[i] = i % 50 == 8 ? (int32_t)(i / 50 % 3) : -1; /* of core and pool */
+    groups[i] = i % 50 == 8 ? (int32_t)(i / 50 % 3) : -1;  /* of core and pool */
     groups[i] = i >= CORE && i % 50 == 10 ? 3 : groups[i]; /* of the pool alone */
   }
   for (int grouped = 0; grouped < 2; grouped++) {
