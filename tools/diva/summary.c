@@ -251,7 +251,10 @@ static int64_t count_written(const struct cli_session *session, const struct cli
 }
 
 static int64_t count_dataset(const struct cli_result *result) {
-  return result->changed ? result->changed_count : result->decision->kept_rows;
+  if (result->changed) {
+    return result->changed_count;
+  }
+  return result->decision ? result->decision->kept_rows : 0;
 }
 
 static void print_files(FILE *out, const struct cli_session *session,
