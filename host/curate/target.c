@@ -27,11 +27,6 @@ struct search {
   struct diva_target *target;
 };
 
-const char *diva_shift_name(enum diva_shift shift) {
-  static const char *const names[] = {"auto", "label", "covariate"};
-  return names[shift];
-}
-
 const char *diva_target_method_name(enum diva_target_method method) {
   static const char *const names[] = {"class proportions", "group proportions", "class counts",
                                       "label shift", "covariate shift"};

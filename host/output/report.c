@@ -193,7 +193,8 @@ static void add_model(json_t *record, const struct diva_summary *summary) {
   json_object_set_new(record, "constant_columns", json_integer(summary->constant_columns));
 }
 
-/* The objective is what the derivative is of: the validation loss where there is such a set. */
+/* The objective is what the derivative is of: the validation loss where there is such a set;
+ * weights have one of their own. */
 static double objective(const struct diva_summary *summary) {
   if (!summary) {
     return NAN;
@@ -210,8 +211,11 @@ static void add_scores(json_t *record, const struct diva_report *report) {
       before && before->validation.rows > 0 ? &before->validation : &absent;
   const struct diva_score *const revalidated =
       after && after->validation.rows > 0 ? &after->validation : &absent;
-  json_object_set_new(record, "objective_before", json_number(objective(before)));
-  json_object_set_new(record, "objective_after", json_number(objective(after)));
+  const struct diva_reweight_summary *const weights = report->reweight;
+  json_object_set_new(record, "objective_before",
+                      json_number(weights ? weights->objective_before : objective(before)));
+  json_object_set_new(record, "objective_after",
+                      json_number(weights ? weights->objective_after : objective(after)));
   json_object_set_new(record, "loo_error_before", json_number(before ? before->loo.error : NAN));
   json_object_set_new(record, "loo_error_after", json_number(after ? after->loo.error : NAN));
   json_object_set_new(record, "loo_error_kept_before",

@@ -22,9 +22,6 @@ enum diva_shift {
   DIVA_SHIFT_COVARIATE /**< what rows look like, not what their label is given the features */
 };
 
-/** "auto", "label", "covariate". */
-DIVA_API const char *diva_shift_name(enum diva_shift shift);
-
 /** The target, described in exactly one way; everything borrowed for the call. */
 struct diva_target_options {
   int version;

@@ -112,7 +112,7 @@ void cli_extend_print(FILE *out, const struct diva_extend_summary *extend) {
           (long long)extend->selected_rows, (long long)extend->pool_rows,
           100.0 * (double)extend->selected_rows / (double)extend->pool_rows, why(extend));
   if (extend->copies) {
-    fprintf(out, "note: %lld pool rows are near-duplicates of core rows, and were passed over\n",
+    fprintf(out, "note: near-duplicates of core rows in the pool, passed over: %lld\n",
             (long long)extend->copies);
   }
   if (is_no_better(extend)) {

@@ -1,4 +1,5 @@
-/* What rank, clean and prune share: opening the datasets, the analysis, and solving again. */
+/* What the commands that solve a dataset share: opening the datasets, the analysis, and solving
+ * again. */
 #include "session.h"
 #include "output.h"
 #include "verify.h"

@@ -1,6 +1,7 @@
 /**
  * @file session.h
- * What rank, clean and prune share: open, analyse, decide, solve again, write, and say so.
+ * What the commands that solve a dataset share: open, analyse, decide, solve again, write, and say
+ * so.
  */
 #ifndef DIVA_CLI_SESSION_H
 #define DIVA_CLI_SESSION_H

@@ -175,8 +175,8 @@ static const struct cli_option model_options[] = {
      .type = CLI_FILE,
      .offset = FIELD(validation),
      .value = "FILE",
-     .help = "differentiate the mean loss on this dataset instead of the leave-one-out loss, and "
-             "report the error on it",
+     .help = "differentiate the mean loss on this dataset instead of the leave-one-out loss "
+             "(reweight: only report on it), and report the error on it",
      .fallback = ""},
     {.name = "seed",
      .type = CLI_INTEGER,

@@ -90,7 +90,8 @@ enum diva_status cli_target_check(const struct cli_settings *settings, struct di
   return DIVA_OK;
 }
 
-/* Ids, weights, groups and base outputs of the target play no part. */
+/* Ids, weights and groups of the target play no part, nor do base outputs where only features do.
+ */
 static enum diva_status open_rows(struct cli_target *target, const struct cli_settings *settings,
                                   struct diva_error *error) {
   const char *const path = settings->target ? settings->target : settings->target_features;
@@ -98,9 +99,9 @@ static enum diva_status open_rows(struct cli_target *target, const struct cli_se
   wanted.ids = NULL;
   wanted.weights = NULL;
   wanted.group = NULL;
-  wanted.base_outputs = NULL;
   wanted.single_class = true;
   if (settings->target_features) {
+    wanted.base_outputs = NULL;
     wanted.unlabelled = true;
     wanted.labels = NULL;
     wanted.targets = NULL;

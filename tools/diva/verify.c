@@ -216,7 +216,11 @@ void cli_verify_print(FILE *out, const struct cli_session *session,
                 : result->what_if ? "the changed set trains"
                 : result->weights ? "the weights train"
                                   : "the kept rows train");
-  if (result->weights) {
+  const bool elsewhere = session->target.target && verification->test != DIVA_VERIFY_VALIDATION;
+  if (elsewhere) {
+    fprintf(out, "note: tested on rows as the training set has them, not as the target has; "
+                 "--validation names rows of the target\n");
+  } else if (result->weights) {
     print_advice(out, verification);
   }
   if (verification->test == DIVA_VERIFY_GIVEN && !result->extend) {

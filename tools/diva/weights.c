@@ -104,6 +104,21 @@ static enum diva_status mark(const struct cli_session *session, const struct cli
   return status;
 }
 
+static bool is_trained_on(const struct diva_dataset *dataset, int64_t i) {
+  const double *given = diva_dataset_weights(dataset);
+  const int32_t *labels = diva_dataset_labels(dataset);
+  return (!labels || labels[i] >= 0) && (!given || given[i] > 0.0);
+}
+
+static bool marks_training_row(const struct cli_session *session, const uint8_t *marks) {
+  for (int64_t i = 0; i < session->info.rows; i++) {
+    if (marks[i] && is_trained_on(session->dataset, i)) {
+      return true;
+    }
+  }
+  return false;
+}
+
 static enum diva_status find_guard(const struct cli_session *session, struct cli_weights *out,
                                    struct diva_error *error) {
   const struct cli_list *guard = &session->request->settings->guard;
@@ -115,7 +130,12 @@ static enum diva_status find_guard(const struct cli_session *session, struct cli
     return out_of_memory(session->info.rows, error);
   }
   out->options.guard = out->guard;
-  return mark(session, guard, "guard", out->guard, error);
+  const enum diva_status status = mark(session, guard, "guard", out->guard, error);
+  if (!status && !marks_training_row(session, out->guard)) {
+    return diva_error_set(error, DIVA_ERROR_USAGE,
+                          "--guard: none of its rows has a label and a weight above 0");
+  }
+  return status;
 }
 
 /* Rows of the objective's groups count 1, others nothing. */
@@ -223,13 +243,12 @@ static enum diva_status draw(const struct cli_settings *settings, int64_t rows,
                       : out_of_memory(out->draws, error);
 }
 
-/* Rows start at what they are worth for the target, those of no worth at the least weight: they may
- * still teach. Rows that are not trained on stay so. */
+/* Rows start at what they are worth for the target times their weight in the file; those of no
+ * worth at the least weight, for they may still teach. Rows that are not trained on stay so. */
 static enum diva_status start_at_target(struct cli_session *session, struct cli_weights *weights,
                                         struct diva_error *error) {
   const struct diva_target_summary *target = &session->target.summary;
   const double *given = diva_dataset_weights(session->dataset);
-  const int32_t *labels = diva_dataset_labels(session->dataset);
   if (!session->target.target) {
     return DIVA_OK;
   }
@@ -238,9 +257,9 @@ static enum diva_status start_at_target(struct cli_session *session, struct cli_
     return out_of_memory(target->rows, error);
   }
   for (int64_t i = 0; i < target->rows; i++) {
-    const bool trained = (!labels || labels[i] >= 0) && (!given || given[i] > 0.0);
-    weights->start[i] =
-        trained ? fmax(target->importance[i], weights->options.minimum_weight) : 0.0;
+    const bool trained = is_trained_on(session->dataset, i);
+    const double worth = fmax(target->importance[i], weights->options.minimum_weight);
+    weights->start[i] = trained ? worth * (given ? given[i] : 1.0) : 0.0;
   }
   session->model.weights = weights->start;
   return DIVA_OK;

@@ -30,7 +30,8 @@ static const struct cli_option search_options[] = {
      .type = CLI_STRING,
      .offset = FIELD(by),
      .value = "NAME",
-     .help = "one weight for all rows of a group of /groups/NAME, printed as a table; label: for "
+     .help = "one factor on the weights of all rows of a group of /groups/NAME, printed as a "
+             "table; label: for "
              "all rows of a class",
      .fallback = "a weight for each row"},
     {.name = "steps",

@@ -11,7 +11,7 @@ static const char *plural(int64_t count) {
 static const char *const start_words[DIVA_REWEIGHT_STARTS] = {
     [DIVA_REWEIGHT_UNIFORM] = "uniform weights",
     [DIVA_REWEIGHT_BALANCE] = "class balance",
-    [DIVA_REWEIGHT_GIVEN] = "the given weights"};
+    [DIVA_REWEIGHT_GIVEN] = "the starting weights"};
 
 /* "3 steps from uniform weights", or only the latter. */
 static void print_choice(FILE *out, enum diva_reweight_start start, int steps) {

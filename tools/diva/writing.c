@@ -1,4 +1,4 @@
-/* What rank, clean and prune leave behind: rows, provenance, the changed dataset, and a summary.
+/* What the commands leave behind: rows, provenance, the changed dataset, and a summary.
  * Everything that can fail for long is done first; files get their names last. */
 #include "output.h"
 #include "session.h"
