@@ -6,8 +6,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { MOST_TILE_ROWS = 512, COUNTS = 4, MOST_NEIGHBOURS = 240 };
-static const int counts[COUNTS] = {30, 60, 120, MOST_NEIGHBOURS};
+enum { MOST_TILE_ROWS = 512, COUNTS = 5, MOST_NEIGHBOURS = 240 };
+static const int counts[COUNTS] = {15, 30, 60, 120, MOST_NEIGHBOURS};
 /* What the class shares weigh beside the neighbours. */
 static const double PRIOR_VOTES = 2.0;
 

@@ -7,7 +7,7 @@
  *
  *   F_c = log((V_c + 2 pi_c) / (sum_c V_c + 2))
  *
- * A row does not vote for itself, nor for a row of its group. K is one of 30, 60, 120 and 240,
+ * A row does not vote for itself, nor for a row of its group. K is one of 15, 30, 60, 120 and 240,
  * as good on the reference as the best of them: the largest whose error is within 2 S - 1 standard
  * errors of the least where the smoothing S asked for is over 1/2, else the smallest within 1 - 2
  * S.

@@ -9,8 +9,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { ROWS = 150, COLUMNS = 5, CLASSES = 3, COUNTS = 4 };
-static const int counts[COUNTS] = {30, 60, 120, 240};
+enum { ROWS = 150, COLUMNS = 5, CLASSES = 3, COUNTS = 5 };
+static const int counts[COUNTS] = {15, 30, 60, 120, 240};
 
 static const struct blobs_recipe recipe = {
     .rows = ROWS, .columns = COLUMNS, .classes = CLASSES, .every = 7, .distance = 2.0};
