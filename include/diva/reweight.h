@@ -12,8 +12,8 @@
  * weights keep mean 1 and stay within bounds, and a step is halved until the objective falls. How
  * many steps, and from which start, is chosen by cross-fitting: the path is found without a fold of
  * the rows, and the fold predicted. The best choice must beat the base (the given weights, else all
- * alike) by one standard error of the paired differences and by half a percent of the loss; else
- * the base is the answer.
+ * alike) by one standard error of the paired differences, and rows all alike also by half a percent
+ * of the loss, for weights cost effective rows; else the base is the answer.
  */
 #ifndef DIVA_REWEIGHT_H
 #define DIVA_REWEIGHT_H
@@ -78,9 +78,10 @@ struct diva_reweight_summary {
   int steps;                      /**< from there */
   bool base_is_best;              /**< nothing was better by enough */
 
-  int folds;                                                /**< 0: not cross-fitted */
-  int64_t cross_fit_rows;                                   /**< training rows cross-fitted on */
-  bool balance_is_allowed;                                  /**< as a start */
+  int64_t cut_rows;        /**< whose given weight, scaled to mean 1, was cut at a bound */
+  int folds;               /**< 0: not cross-fitted */
+  int64_t cross_fit_rows;  /**< training rows cross-fitted on */
+  bool balance_is_allowed; /**< as a start */
   struct diva_reweight_figures plain[DIVA_REWEIGHT_STARTS]; /**< held out, of each start as it is */
   /** The least held-out loss over starts and steps; it is the choice unless base_is_best. */
   enum diva_reweight_start best_start;
