@@ -9,10 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Less than this share of the loss is not worth weights where all rows were alike: the fewer rows
- * they leave effective cost more. */
-static const double WORTHWHILE = 0.005;
-
 /* The search at hand. */
 struct search {
   const struct diva_weight_choice_request *request;
@@ -148,9 +144,7 @@ static void judge(const struct search *search, struct diva_reweight_summary *out
   out->best_start = search->best_start;
   out->best_steps = search->best.steps;
   out->best = (struct diva_reweight_figures){search->best.mean, search->best.error};
-  const double least =
-      search->request->base == DIVA_REWEIGHT_GIVEN ? 0.0 : WORTHWHILE * search->base.mean;
-  out->base_is_best = !(out->gain > out->gain_error && out->gain > least);
+  out->base_is_best = !(out->gain > out->gain_error);
   out->folds = search->request->folds;
   for (int64_t i = 0; i < search->problem->rows; i++) {
     out->cross_fit_rows += search->folds[i] >= 0;

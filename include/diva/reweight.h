@@ -11,9 +11,9 @@
  * steps a <- a exp(-clip(eta g / mean |g|, -1, 1)) lower it, g the derivative in each weight. The
  * weights keep mean 1 and stay within bounds, and a step is halved until the objective falls. How
  * many steps, and from which start, is chosen by cross-fitting: the path is found without a fold of
- * the rows, and the fold predicted. The best choice must beat the base (the given weights, else all
- * alike) by one standard error of the paired differences, and rows all alike also by half a percent
- * of the loss, for weights cost effective rows; else the base is the answer.
+ * the rows, and the fold predicted; a cross-entropy is judged at the temperature that suits all
+ * held-out scores best. The best choice must beat the base (the given weights, else all alike) by
+ * one standard error of the paired differences; else the base is the answer.
  */
 #ifndef DIVA_REWEIGHT_H
 #define DIVA_REWEIGHT_H

@@ -74,11 +74,9 @@ static void print_verdict(FILE *out, const struct diva_reweight_summary *summary
     return;
   }
   print_choice(out, summary->best_start, summary->best_steps);
-  fprintf(out, " %s by %.2g only (standard error %.2g); needed %s\n",
-          summary->best_steps == 1 ? "is better" : "are better", summary->gain, summary->gain_error,
-          summary->base == DIVA_REWEIGHT_GIVEN ? "is a standard error"
-                                               : "are a standard error and half a percent of the "
-                                                 "loss");
+  fprintf(out, " %s by %.2g only (standard error %.2g); needed is a standard error\n",
+          summary->best_steps == 1 ? "is better" : "are better", summary->gain,
+          summary->gain_error);
 }
 
 static void print_weights(FILE *out, const struct diva_reweight_summary *summary) {
