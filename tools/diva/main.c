@@ -3,7 +3,6 @@
 #include "cli.h"
 #include "help.h"
 #include "signals.h"
-#include "suggest.h"
 #include "threads.h"
 
 #include <errno.h>
@@ -32,7 +31,7 @@ static enum diva_status unknown_command(const char *name, struct diva_error *err
   for (int i = 0; i < COMMAND_COUNT; i++) {
     names[i + 4] = commands[i]->name;
   }
-  const char *near = cli_suggest(name, names);
+  const char *near = diva_suggest(name, names);
   return diva_error_set(error, DIVA_ERROR_USAGE, "unknown %s '%s'%s%s%s; see 'diva help'",
                         *name == '-' ? "option before a command" : "command", name,
                         near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
