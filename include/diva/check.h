@@ -14,16 +14,16 @@ DIVA_BEGIN_DECLARATIONS
 struct diva_state;
 struct diva_check;
 
-enum diva_verdict {
-  DIVA_VERDICT_PASS,
-  DIVA_VERDICT_WARN,
-  DIVA_VERDICT_FAIL,
-  DIVA_VERDICT_SKIPPED, /**< nothing to compare with or nothing to look at; the message says why */
-  DIVA_VERDICT_OFF      /**< switched off by the policy */
+enum diva_check_verdict {
+  DIVA_CHECK_PASS,
+  DIVA_CHECK_WARN,
+  DIVA_CHECK_FAIL,
+  DIVA_CHECK_SKIPPED, /**< nothing to compare with or nothing to look at; the message says why */
+  DIVA_CHECK_OFF      /**< switched off by the policy */
 };
 
 /** "pass", "warn", "fail", "skipped", "off". */
-DIVA_API const char *diva_verdict_name(enum diva_verdict verdict);
+DIVA_API const char *diva_check_verdict_name(enum diva_check_verdict verdict);
 
 /** One row that a rule points at. */
 struct diva_check_row {
@@ -36,7 +36,7 @@ struct diva_check_row {
 
 /** One thing that a rule measured: the whole, one class, one group, one column. */
 struct diva_check_finding {
-  enum diva_verdict verdict;
+  enum diva_check_verdict verdict;
   const char *subject;  /**< NULL: the whole dataset */
   double value;         /**< what the limits are held against (enum diva_rule) */
   double before, after; /**< the figure in the baseline and now; NaN: there is none */
@@ -49,8 +49,8 @@ struct diva_check_finding {
 /** What became of one rule; all borrowed from the check. */
 struct diva_check_result {
   enum diva_rule rule;
-  enum diva_verdict verdict; /**< the worst of its findings */
-  const char *message;       /**< the line of its worst finding, or why it was skipped */
+  enum diva_check_verdict verdict; /**< the worst of its findings */
+  const char *message;             /**< the line of its worst finding, or why it was skipped */
   const struct diva_check_finding *findings;
   int64_t finding_count;
   const struct diva_check_row *rows; /**< worst first */
@@ -60,8 +60,8 @@ struct diva_check_result {
 
 /** What is compared with what, for the head of a report. */
 struct diva_check_summary {
-  enum diva_verdict verdict; /**< the worst of all rules */
-  int64_t counts[5];         /**< rules by enum diva_verdict */
+  enum diva_check_verdict verdict; /**< the worst of all rules */
+  int64_t counts[5];               /**< rules by enum diva_check_verdict */
   int64_t rows, columns, outputs;
   int64_t baseline_rows;                       /**< -1: no baseline */
   int64_t added, removed, relabelled, changed; /**< by id; -1: no baseline */

@@ -6,6 +6,7 @@
 #define DIVA_DIVA_H
 
 #include <diva/analysis.h>
+#include <diva/check.h>
 #include <diva/convert.h>
 #include <diva/curate.h>
 #include <diva/dataset.h>
@@ -13,6 +14,7 @@
 #include <diva/error.h>
 #include <diva/extend.h>
 #include <diva/manifest.h>
+#include <diva/policy.h>
 #include <diva/probabilities.h>
 #include <diva/progress.h>
 #include <diva/reweight.h>
