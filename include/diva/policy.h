@@ -15,8 +15,9 @@ enum diva_rule {
   DIVA_RULE_COLUMNS,         /**< feature columns that became constant, copies of another, or hold
                                   NaN or infinity: share of all columns */
   DIVA_RULE_CLASSES,         /**< classes that appeared, left, or have no row: their number */
-  DIVA_RULE_CLASS_BALANCE,   /**< total variation distance of the class shares from the baseline's;
-                                  without a baseline 1 - smallest share / uniform share */
+  DIVA_RULE_CLASS_BALANCE,   /**< total variation distance of the class shares from the baseline's,
+                                  less what the choice of rows can give by chance; without a
+                                  baseline 1 - smallest share / uniform share */
   DIVA_RULE_UNLABELLED,      /**< rise of the share of unlabelled rows over the baseline; without
                                   one, the share */
   DIVA_RULE_RELABELLED,      /**< rows of the baseline whose label changed: share of those kept */
@@ -25,17 +26,19 @@ enum diva_rule {
   DIVA_RULE_LOO_ERROR,       /**< rise of the leave-one-out (or target) error, at the low end of its
                                   confidence interval */
   DIVA_RULE_CLASS_ERROR,     /**< the same of the worst class */
-  DIVA_RULE_GROUP_ERROR,     /**< the same of the worst group, and of rows of a group scored by a
-                                  model without that group */
+  DIVA_RULE_GROUP_ERROR,     /**< the same of the worst group; and of rows of a group scored by a
+                                  model without that group, the rise over the baseline, without
+                                  one over their plain leave-one-out error */
   DIVA_RULE_ADDED_ROWS,      /**< what the added rows as a block do to the error, exactly: rise at
                                   the low end of its interval; and the share of harmful ones */
   DIVA_RULE_NEAR_DUPLICATES, /**< rise of the share of rows that are near-duplicates of an earlier
                                   row; without a baseline, the share */
   DIVA_RULE_LEAKAGE,         /**< rows of the target or validation set (or of another /split) that
                                   have a near-duplicate in training: share */
-  DIVA_RULE_DRIFT,           /**< how well a ridge classifier tells new rows from baseline rows, out
-                                  of sample: AUC - 0.5 at the low end of its interval, times 2 */
-  DIVA_RULE_WEIGHTS          /**< 1 - effective sample size / rows with a positive weight */
+  DIVA_RULE_DRIFT,  /**< how well a ridge classifier tells rows of this version from rows of
+                         the baseline, out of sample: AUC - 0.5 at the low end of its
+                         interval, times 2; the same of each column */
+  DIVA_RULE_WEIGHTS /**< 1 - effective sample size / rows with a positive weight */
 };
 enum { DIVA_RULES = 15 };
 
@@ -70,8 +73,14 @@ struct diva_policy {
   int version;
   bool on[DIVA_RULES];
   struct diva_limits limits[DIVA_RULES];
-  double confidence;           /**< of every interval, default 0.99 */
-  double harmful_share_warn;   /**< of added-rows: share of harmful added rows; NaN: no limit */
+  struct diva_limits alone[DIVA_RULES]; /**< instead of `limits` where there is no baseline, for the
+                                             figure that the rule has then (enum diva_rule) */
+  double confidence;         /**< of every interval (two-sided), default 0.999: fifteen rules
+                                  together then raise less than one false alarm in a hundred */
+  double harmful_share_warn; /**< of added-rows: share of harmful added rows, at the low end of its
+                                  interval; NaN: no limit */
+  double unseen_group_warn;  /**< of group-error without a baseline: rise of the error on rows of a
+                                  group when the model has not seen that group; NaN: no limit */
   double duplicates_threshold; /**< cosine from which rows are near-duplicates; NaN: by the data */
   struct diva_limit_override *overrides;
   int64_t override_count;
@@ -85,9 +94,14 @@ DIVA_API void diva_policy_init(struct diva_policy *policy);
 /** Frees what the policy owns and leaves the defaults. */
 DIVA_API void diva_policy_release(struct diva_policy *policy);
 
-/** The limits that hold for a subject of a rule (NULL: the rule as a whole). */
+/** The limits that hold for a subject of a rule (NULL: the rule as a whole): an override for that
+ * subject, else those of the rule, with a baseline or `alone`. */
 DIVA_API struct diva_limits diva_policy_limits(const struct diva_policy *policy,
-                                               enum diva_rule rule, const char *subject);
+                                               enum diva_rule rule, const char *subject,
+                                               bool alone);
+
+/** Whether the rule has a figure to hold against limits where there is no baseline. */
+DIVA_API bool diva_rule_stands_alone(enum diva_rule rule);
 
 /**
  * Whether a row or subject is waived on a day.
