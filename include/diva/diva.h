@@ -7,6 +7,7 @@
 
 #include <diva/analysis.h>
 #include <diva/check.h>
+#include <diva/check_report.h>
 #include <diva/convert.h>
 #include <diva/curate.h>
 #include <diva/dataset.h>
