@@ -79,7 +79,10 @@ struct diva_check_options {
   struct diva_dataset *target;           /**< labelled rows that the error is measured on, and that
                                               must not leak into training; NULL: LOO */
   const int32_t *split;                  /**< rows: code of its /split, -1: none; NULL: none */
-  const char *today;                     /**< YYYY-MM-DD, for waivers */
+  const char *const *split_names;        /**< names of its codes; NULL: the code itself */
+  const char *group; /**< name of the group that is open: subjects of group-error are "name=value";
+                          NULL: the value alone */
+  const char *today; /**< YYYY-MM-DD, for waivers */
 };
 
 DIVA_API void diva_check_options_init(struct diva_check_options *options);
