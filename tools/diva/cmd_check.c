@@ -51,10 +51,7 @@ static enum diva_status hold(const struct cli_check_inputs *inputs,
   options.target = inputs->target;
   options.split = inputs->splits ? diva_dataset_groups(inputs->splits) : NULL;
   options.today = inputs->today;
-  enum diva_status status = diva_model_choose(inputs->dataset, &options.analysis, error);
-  if (!status) {
-    status = diva_check_run(inputs->dataset, &options, out, error);
-  }
+  const enum diva_status status = diva_check_run(inputs->dataset, &options, out, error);
   return cli_check_inputs_blame(inputs, status, error);
 }
 
@@ -268,6 +265,11 @@ static const struct cli_option_group words_group = {.heading = "Messages",
                                                     .count = sizeof words_options /
                                                              sizeof *words_options};
 
+/* Both versions are scaled as suits the one before. */
+static void set_defaults(struct cli_settings *settings) {
+  settings->analysis.scale = DIVA_SCALE_AUTO;
+}
+
 static const struct cli_option_group *const groups[] = {
     &against_group, &policy_group, &report_group, &cli_group_fit, &seed_group, &cli_group_names,
     &cli_group_run, &words_group,  NULL};
@@ -294,6 +296,7 @@ const struct cli_command cli_command_check = {
         "no build. The verdict, what was found and the worst rows go to standard output, or to "
         "standard error where a report goes there. Every report is written before the program "
         "ends with 0 (passed, or warned), 1 (warned, with --strict-warnings) or 2 (failed).",
+    .defaults = set_defaults,
     .groups = groups,
     .examples = examples,
     .minimum_files = 1,

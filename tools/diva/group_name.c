@@ -1,6 +1,8 @@
 /* Groups by name. */
 #include "group_name.h"
 
+#include <diva/suggest.h>
+
 #include <stdio.h>
 #include <string.h>
 

@@ -3,6 +3,7 @@
 #include "relabel.h"
 
 #include <diva/row_table.h>
+#include <diva/suggest.h>
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,8 @@
 /* Rows by their ids. */
 #include "row_ids.h"
 
+#include <diva/suggest.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
