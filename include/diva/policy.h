@@ -125,7 +125,7 @@ DIVA_API enum diva_status diva_policy_read(const char *path, struct diva_policy 
 
 /**
  * Writes a policy with a comment on every key, so that a person can go on from it; reading it back
- * gives the same policy.
+ * gives the same policy, its overrides in the order of the rules.
  * @param dataset  whose classes and groups (those open) stand in it as commented examples of limits
  *                 for one subject; NULL: none do
  * @param group    the name of these groups; NULL: there are none
