@@ -47,6 +47,7 @@ static const rule_function functions[DIVA_RULES] = {
     [DIVA_RULE_ADDED_ROWS] = diva_check_added_rows,
     [DIVA_RULE_NEAR_DUPLICATES] = diva_check_near_duplicates,
     [DIVA_RULE_LEAKAGE] = diva_check_leakage,
+    [DIVA_RULE_DRIFT] = diva_check_drift,
     [DIVA_RULE_WEIGHTS] = diva_check_weights,
 };
 
