@@ -7,6 +7,7 @@
 
 #include <diva/analysis.h>
 #include <diva/check.h>
+#include <diva/check_report.h>
 #include <diva/convert.h>
 #include <diva/curate.h>
 #include <diva/dataset.h>
@@ -19,6 +20,7 @@
 #include <diva/progress.h>
 #include <diva/reweight.h>
 #include <diva/row_table.h>
+#include <diva/suggest.h>
 #include <diva/system.h>
 #include <diva/target.h>
 #include <diva/verify.h>

@@ -5,7 +5,7 @@
 #ifndef DIVA_POLICY_H
 #define DIVA_POLICY_H
 
-#include <diva/error.h>
+#include <diva/dataset.h>
 
 DIVA_BEGIN_DECLARATIONS
 
@@ -112,6 +112,9 @@ DIVA_API const struct diva_waiver *diva_policy_waiver(const struct diva_policy *
                                                       enum diva_rule rule, const char *id,
                                                       const char *subject, const char *today);
 
+/** Whether a text is a day of the calendar, YYYY-MM-DD. Such dates are in order as texts. */
+DIVA_API bool diva_policy_is_date(const char *text);
+
 /**
  * Reads a policy in YAML over the defaults.
  * @return DIVA_ERROR_INPUT: not YAML, an unknown key (with the nearest known one), a value out of
@@ -122,11 +125,15 @@ DIVA_API enum diva_status diva_policy_read(const char *path, struct diva_policy 
 
 /**
  * Writes a policy with a comment on every key, so that a person can go on from it; reading it back
- * gives the same policy.
- * @param path  appears only when complete
+ * gives the same policy, its overrides in the order of the rules.
+ * @param dataset  whose classes and groups (those open) stand in it as commented examples of limits
+ *                 for one subject; NULL: none do
+ * @param group    the name of these groups; NULL: there are none
+ * @param path     appears only when complete; what was there before is replaced
  */
-DIVA_API enum diva_status diva_policy_write(const struct diva_policy *policy, const char *path,
-                                            struct diva_error *error);
+DIVA_API enum diva_status diva_policy_write(const struct diva_policy *policy,
+                                            const struct diva_dataset *dataset, const char *group,
+                                            const char *path, struct diva_error *error);
 
 DIVA_END_DECLARATIONS
 
