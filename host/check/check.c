@@ -42,6 +42,12 @@ static const rule_function functions[DIVA_RULES] = {
     [DIVA_RULE_RELABELLED] = diva_check_relabelled,
     [DIVA_RULE_LOO_ERROR] = diva_check_loo_error,
     [DIVA_RULE_CLASS_ERROR] = diva_check_class_error,
+    [DIVA_RULE_LABEL_NOISE] = diva_check_label_noise,
+    [DIVA_RULE_GROUP_ERROR] = diva_check_group_error,
+    [DIVA_RULE_ADDED_ROWS] = diva_check_added_rows,
+    [DIVA_RULE_NEAR_DUPLICATES] = diva_check_near_duplicates,
+    [DIVA_RULE_LEAKAGE] = diva_check_leakage,
+    [DIVA_RULE_DRIFT] = diva_check_drift,
     [DIVA_RULE_WEIGHTS] = diva_check_weights,
 };
 
@@ -133,6 +139,20 @@ static void find_obstacles(struct diva_check_run *run, struct diva_check *check)
   run->incomparable = reason[0] ? reason : NULL;
 }
 
+static enum diva_status read_target(struct diva_check_run *run, struct diva_error *error) {
+  const struct diva_analysis_options *analysis = &run->options->analysis;
+  char reason[REASON_SIZE];
+  const enum diva_status status =
+      diva_content_read(run->target.dataset, analysis->threads, &analysis->progress, "target rows",
+                        &run->target.content, error);
+  if (status != DIVA_OK) {
+    diva_error_prefix(error, "target: ");
+  } else if (describe_fault(&run->target, "the features", reason)) {
+    return diva_error_set(error, DIVA_ERROR_INPUT, "target: %s", reason);
+  }
+  return status;
+}
+
 static enum diva_status read_content(struct diva_check_run *run, struct diva_error *error) {
   const struct diva_analysis_options *analysis = &run->options->analysis;
   enum diva_status status =
@@ -144,6 +164,9 @@ static enum diva_status read_content(struct diva_check_run *run, struct diva_err
     if (status != DIVA_OK) {
       diva_error_prefix(error, "baseline: ");
     }
+  }
+  if (status == DIVA_OK && run->has_target) {
+    status = read_target(run, error);
   }
   for (int64_t i = 0; i < run->after.rows && status == DIVA_OK && run->has_baseline; i++) {
     run->match.changed += run->match.before_of[i] >= 0 &&

@@ -123,7 +123,9 @@ static enum diva_status solve(const struct diva_check_run *run,
     status = diva_view_open(version->dataset, target, NULL, &view, error);
   }
   if (status == DIVA_OK) {
-    status = diva_analysis_run(view, NULL, options, &out->analysis, error);
+    /* The derivative is that of the target's loss where there is a target. */
+    status = diva_analysis_run(view, options->derivative ? target : NULL, options, &out->analysis,
+                               error);
   }
   diva_dataset_close(view);
   diva_dataset_close(target);
@@ -207,6 +209,9 @@ static void hold(struct diva_check_run *run, const struct diva_summary *first, b
 enum diva_status diva_check_fits(struct diva_check_run *run, struct diva_error *error) {
   const bool compare = run->has_baseline && !run->incomparable;
   const struct diva_check_fit_request request = {0};
+  const struct diva_check_fit_request with_derivative = {.derivative = true};
+  const bool derivative = run->has_baseline && run->match.added > 0 && run->match.kept > 0 &&
+                          run->options->policy.on[DIVA_RULE_ADDED_ROWS];
   if (run->fitted || run->blocked) {
     return DIVA_OK;
   }
@@ -221,7 +226,8 @@ enum diva_status diva_check_fits(struct diva_check_run *run, struct diva_error *
     hold(run, &run->then.summary, run->before.columns == run->after.columns);
   }
   if (status == DIVA_OK) {
-    status = diva_check_fit_run(run, &run->after, &request, &run->now, error);
+    status = diva_check_fit_run(run, &run->after, derivative ? &with_derivative : &request,
+                                &run->now, error);
   }
   if (status == DIVA_OK) {
     hold(run, &run->now.summary, true);
