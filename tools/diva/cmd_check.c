@@ -50,6 +50,7 @@ static enum diva_status hold(const struct cli_check_inputs *inputs,
   options.baseline = inputs->baseline;
   options.target = inputs->target;
   options.split = inputs->splits ? diva_dataset_groups(inputs->splits) : NULL;
+  options.group = settings->dataset.group;
   options.today = inputs->today;
   const enum diva_status status = diva_check_run(inputs->dataset, &options, out, error);
   return cli_check_inputs_blame(inputs, status, error);
