@@ -12,11 +12,11 @@
 
 enum { TILE_BYTES = 8 << 20, COLUMN_BLOCK = 64 };
 
-/* A reading in progress; sums are of powers of the distance from the first value. */
+/* A reading in progress; sums are of the distance from the first value, and of its square. */
 struct reading {
   struct diva_content *content;
   double *values; /* tile rows x columns (owned) */
-  double *sums;   /* columns x 4 (owned) */
+  double *sums;   /* columns x 2 (owned) */
   int threads;
 };
 
@@ -56,11 +56,8 @@ static void read_column(const struct reading *reading, int64_t j, int64_t row, d
   }
   const double apart = isfinite(content->first[j]) ? value - content->first[j] : value;
   content->constant[j] = content->constant[j] && apart == 0.0;
-  double power = apart;
-  for (int p = 0; p < 4; p++) {
-    reading->sums[4 * j + p] += power;
-    power *= apart;
-  }
+  reading->sums[2 * j] += apart;
+  reading->sums[2 * j + 1] += apart * apart;
 }
 
 static void read_tile(const struct reading *reading, const struct diva_prefetch_tile *tile,
@@ -90,14 +87,9 @@ static void finish(const struct reading *reading) {
   struct diva_content *content = reading->content;
   for (int64_t j = 0; j < content->columns; j++) {
     const double count = (double)(content->rows - content->fault_count[j]);
-    const double *sums = reading->sums + 4 * j;
-    const double m = sums[0] / count;
-    const double s2 = sums[1] / count;
-    const double s3 = sums[2] / count;
-    const double s4 = sums[3] / count;
-    content->mean[j] = (isfinite(content->first[j]) ? content->first[j] : 0.0) + m;
-    content->square[j] = fmax(0.0, s2 - m * m);
-    content->fourth[j] = fmax(0.0, s4 - 4.0 * m * s3 + 6.0 * m * m * s2 - 3.0 * m * m * m * m);
+    const double apart = reading->sums[2 * j] / count;
+    content->mean[j] = (isfinite(content->first[j]) ? content->first[j] : 0.0) + apart;
+    content->square[j] = fmax(0.0, reading->sums[2 * j + 1] / count - apart * apart);
   }
   for (int64_t i = 0; i < content->rows; i++) {
     content->faulty_rows += content->fault_column[i] >= 0;
@@ -121,7 +113,6 @@ static enum diva_status allocate(struct diva_content *content, struct diva_error
       {(void **)&content->constant, d, sizeof *content->constant},
       {(void **)&content->mean, d, sizeof *content->mean},
       {(void **)&content->square, d, sizeof *content->square},
-      {(void **)&content->fourth, d, sizeof *content->fourth},
       {(void **)&content->fault_row, d, sizeof *content->fault_row},
       {(void **)&content->fault_count, d, sizeof *content->fault_count},
   };
@@ -175,7 +166,7 @@ enum diva_status diva_content_read(struct diva_dataset *dataset, int threads,
                            (void **)&reading.values, error);
   }
   if (status == DIVA_OK) {
-    status = diva_allocate(4 * info.columns, sizeof *reading.sums, "moments",
+    status = diva_allocate(2 * info.columns, sizeof *reading.sums, "moments",
                            (void **)&reading.sums, error);
   }
   if (status == DIVA_OK) {
@@ -199,7 +190,6 @@ void diva_content_free(struct diva_content *content) {
   free(content->constant);
   free(content->mean);
   free(content->square);
-  free(content->fourth);
   free(content->fault_row);
   free(content->fault_count);
   free(content->fault_column);

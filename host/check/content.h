@@ -17,7 +17,6 @@ struct diva_content {
   uint8_t *constant;     /**< columns: every value is that of the first row */
   double *mean;          /**< columns */
   double *square;        /**< columns: mean of squares about the mean */
-  double *fourth;        /**< columns: mean of fourth powers about the mean */
   int64_t *fault_row;    /**< columns: first row with NaN or infinity, -1: none */
   int64_t *fault_count;  /**< columns: how many there are */
   int32_t *fault_column; /**< rows: first column with NaN or infinity, -1: none */

@@ -18,52 +18,29 @@ struct column_drift {
   double spread; /* standard deviation now over then */
 };
 
-/*
- * Variance of a difference of means, in units of the variance of one value, when the rows that are
- * the same in both versions are one draw each (mean_change.h).
- */
-static double draw_variance(const struct diva_check_run *run) {
-  const double n = (double)run->after.rows;
-  const double m = (double)run->before.rows;
-  const double same = (double)(run->match.kept - run->match.changed);
-  const double apart = 1.0 / n - 1.0 / m;
-  return same * apart * apart + (n - same) / (n * n) + (m - same) / (m * m);
-}
-
 /* Two normal variables whose means are this many standard deviations apart. */
 static double mean_value(double apart) {
   return apart > 0.0 ? erf(0.5 * apart) : 0.0;
 }
 
-/* Two normal variables of the same mean, told apart by the distance from it: the logarithm of the
- * ratio of their variances. */
-static double spread_value(double log_ratio) {
-  return log_ratio > 0.0 ? 4.0 / acos(-1.0) * atan(exp(0.5 * log_ratio)) - 1.0 : 0.0;
+/* The ratio of two variances whose difference over their mean this is. */
+static double variance_ratio(double difference) {
+  return (2.0 + difference) / fmax(2.0 - difference, 1e-12);
 }
 
-static struct column_drift measure(const struct diva_check_run *run, int64_t j, double variance,
+/* Two normal variables of the same mean, told apart by the distance from it. */
+static double spread_value(double difference) {
+  return difference > 0.0 ? 4.0 / acos(-1.0) * atan(sqrt(variance_ratio(difference))) - 1.0 : 0.0;
+}
+
+static struct column_drift measure(const struct diva_column_change *change, int64_t column,
                                    double z) {
-  const struct diva_content *now = &run->after.content;
-  const struct diva_content *then = &run->before.content;
-  struct column_drift drift = {.column = j, .spread = 1.0};
-  const double square = 0.5 * (now->square[j] + then->square[j]);
-  const double noise = 1e-12 * (now->mean[j] * now->mean[j] + then->mean[j] * then->mean[j]);
-  if (!(square > noise)) {
-    drift.value = now->mean[j] == then->mean[j] || square > 0.0 ? 0.0 : 1.0;
-    return drift;
-  }
-  drift.mean = (now->mean[j] - then->mean[j]) / sqrt(square);
-  drift.value = mean_value(fabs(drift.mean) - z * sqrt(variance));
-  /* A column that became constant is that of another rule. */
-  if (now->square[j] > noise && then->square[j] > noise) {
-    const double kurtosis = fmax(now->fourth[j] / (now->square[j] * now->square[j]),
-                                 then->fourth[j] / (then->square[j] * then->square[j]));
-    const double log_ratio = log(now->square[j] / then->square[j]);
-    const double error = sqrt(fmax(kurtosis - 1.0, 1.0) * variance);
-    drift.spread = exp(0.5 * log_ratio);
-    drift.value = fmax(drift.value, spread_value(fabs(log_ratio) - z * error));
-  }
-  return drift;
+  const double mean = mean_value(fabs(change->mean) - z * change->mean_error);
+  const double spread = spread_value(fabs(change->spread) - z * change->spread_error);
+  return (struct column_drift){.column = column,
+                               .value = fmax(mean, spread),
+                               .mean = change->mean,
+                               .spread = sqrt(variance_ratio(change->spread))};
 }
 
 static int compare_drifts(const void *left, const void *right) {
@@ -104,58 +81,65 @@ static enum diva_status find_columns(struct diva_check_run *run, const struct co
   return status;
 }
 
-static enum diva_status find_whole(struct diva_check_run *run, const struct column_drift *most,
-                                   int64_t moved, struct diva_error *error) {
-  struct diva_two_sample versions;
+static enum diva_status find_whole(struct diva_check_run *run,
+                                   const struct diva_two_sample *versions,
+                                   const struct column_drift *most, int64_t moved,
+                                   struct diva_error *error) {
+  const double z = diva_check_width(run, 1);
   struct diva_check_finding finding = diva_check_finding_none();
   char words[DIVA_CHECK_WORDS];
-  const double z = diva_check_width(run, 1);
-  const enum diva_status status = diva_two_sample_run(run, &versions, error);
-  if (status != DIVA_OK) {
-    return status;
-  }
-  finding.after = 2.0 * (versions.auc - 0.5);
+  finding.after = 2.0 * (versions->auc - 0.5);
   finding.before = 0.0;
-  finding.low = 2.0 * (versions.auc - z * versions.error - 0.5);
-  finding.high = 2.0 * (versions.auc + z * versions.error - 0.5);
+  finding.low = 2.0 * (versions->auc - z * versions->error - 0.5);
+  finding.high = 2.0 * (versions->auc + z * versions->error - 0.5);
   finding.value = finding.low;
   describe(most, words);
   return diva_check_find(run->findings, DIVA_RULE_DRIFT, &finding, error,
                          "rows are told from those of the baseline with AUC %.3f (at least %.3f); "
                          "%lld of %lld columns moved%s%s",
-                         versions.auc, versions.auc - z * versions.error, (long long)moved,
+                         versions->auc, versions->auc - z * versions->error, (long long)moved,
                          (long long)run->after.columns, moved > 0 ? ", most " : "",
                          moved > 0 ? words : "");
 }
 
-enum diva_status diva_check_drift(struct diva_check_run *run, struct diva_error *error) {
+static enum diva_status judge(struct diva_check_run *run, const struct diva_two_sample *versions,
+                              struct diva_error *error) {
   const int64_t d = run->after.columns;
-  const char *why = !run->has_baseline ? "there is no baseline" : run->blocked;
+  const double z = diva_check_width(run, 2 * d);
   struct column_drift *drifts = NULL;
   int64_t moved = 0;
-  if (!why && run->before.columns != d) {
-    why = "the baseline has other columns";
-  }
-  if (!why && run->before.content.faulty_rows > 0) {
-    why = run->incomparable ? run->incomparable : "the baseline holds NaN or infinity";
-  }
-  if (why) {
-    return diva_check_skip(run->findings, DIVA_RULE_DRIFT, error, "%s", why);
-  }
-  const double variance = draw_variance(run);
-  const double z = diva_check_width(run, 2 * d);
   enum diva_status status =
       diva_allocate(d, sizeof *drifts, "drift of columns", (void **)&drifts, error);
   for (int64_t j = 0; j < d && status == DIVA_OK; j++) {
-    drifts[j] = measure(run, j, variance, z);
+    drifts[j] = measure(&versions->columns[j], j, z);
   }
   if (status == DIVA_OK) {
     qsort(drifts, (size_t)d, sizeof *drifts, compare_drifts);
     status = find_columns(run, drifts, &moved, error);
   }
   if (status == DIVA_OK) {
-    status = find_whole(run, &drifts[0], moved, error);
+    status = find_whole(run, versions, &drifts[0], moved, error);
   }
   free(drifts);
+  return status;
+}
+
+enum diva_status diva_check_drift(struct diva_check_run *run, struct diva_error *error) {
+  const char *why = !run->has_baseline ? "there is no baseline" : run->blocked;
+  struct diva_two_sample versions;
+  if (!why && run->before.columns != run->after.columns) {
+    why = "the baseline has other columns";
+  }
+  if (!why && run->before.content.faulty_rows > 0) {
+    why = "the features of the baseline hold NaN or infinity";
+  }
+  if (why) {
+    return diva_check_skip(run->findings, DIVA_RULE_DRIFT, error, "%s", why);
+  }
+  enum diva_status status = diva_two_sample_run(run, &versions, error);
+  if (status == DIVA_OK) {
+    status = judge(run, &versions, error);
+  }
+  diva_two_sample_free(&versions);
   return status;
 }

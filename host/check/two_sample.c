@@ -102,6 +102,12 @@ static void weigh_rows(struct sample *sample) {
   }
 }
 
+/* A column that either version holds constant is 0 in all rows, which standardising leaves it. */
+static bool is_left_out(const struct sample *sample, int64_t column) {
+  return sample->run->after.content.constant[column] ||
+         sample->run->before.content.constant[column];
+}
+
 /* Rows of one dataset to float32, a few at a time. */
 static enum diva_status read_rows(const struct sample *sample, struct diva_dataset *dataset,
                                   int64_t from, int64_t to, struct diva_error *error) {
@@ -122,7 +128,7 @@ static enum diva_status read_rows(const struct sample *sample, struct diva_datas
       diva_widen(stored, info.feature_type, count * d, values);
     }
     for (int64_t i = 0; i < count * d && status == DIVA_OK; i++) {
-      sample->features[at * d + i] = (float)values[i];
+      sample->features[at * d + i] = is_left_out(sample, i % d) ? 0.0F : (float)values[i];
     }
   }
   free(stored);
@@ -252,19 +258,89 @@ static void judge(struct sample *sample, struct diva_two_sample *out) {
   out->sampled = sample->rows;
 }
 
+/* Means and variances of a column in both versions. */
+struct moments {
+  double mean_after, mean_before;
+  double square_after, square_before;
+};
+
+static struct moments column_moments(const struct sample *sample, int64_t j) {
+  const int64_t d = sample->columns;
+  struct moments of = {0};
+  for (int64_t i = 0; i < sample->rows; i++) {
+    const double value = (double)sample->features[i * d + j];
+    of.mean_after += sample->scored[i].after * value;
+    of.mean_before += sample->scored[i].before * value;
+  }
+  for (int64_t i = 0; i < sample->rows; i++) {
+    const double after = (double)sample->features[i * d + j] - of.mean_after;
+    const double before = (double)sample->features[i * d + j] - of.mean_before;
+    of.square_after += sample->scored[i].after * after * after;
+    of.square_before += sample->scored[i].before * before * before;
+  }
+  return of;
+}
+
+/* Each row is one draw: what it brings to the differences of mean and variance. */
+static struct diva_column_change compare_column(const struct sample *sample, int64_t j) {
+  const struct moments of = column_moments(sample, j);
+  const double square = 0.5 * (of.square_after + of.square_before);
+  const double noise = 1e-12 * (of.mean_after * of.mean_after + of.mean_before * of.mean_before);
+  struct diva_column_change change = {0};
+  if (is_left_out(sample, j) || !(of.square_after > noise && of.square_before > noise)) {
+    return change;
+  }
+  for (int64_t i = 0; i < sample->rows; i++) {
+    const struct scored *row = &sample->scored[i];
+    const double value = (double)sample->features[i * sample->columns + j];
+    const double after = value - of.mean_after;
+    const double before = value - of.mean_before;
+    const double mean = row->after * after - row->before * before;
+    const double spread = row->after * (after * after - of.square_after) -
+                          row->before * (before * before - of.square_before);
+    change.mean_error += mean * mean;
+    change.spread_error += spread * spread;
+  }
+  change.mean = (of.mean_after - of.mean_before) / sqrt(square);
+  change.mean_error = sqrt(change.mean_error / square);
+  change.spread = (of.square_after - of.square_before) / square;
+  change.spread_error = sqrt(change.spread_error) / square;
+  return change;
+}
+
+/* Before the scores put the rows in another order. */
+static enum diva_status compare_columns(const struct sample *sample, struct diva_two_sample *out,
+                                        struct diva_error *error) {
+  const enum diva_status status = diva_allocate(
+      sample->columns, sizeof *out->columns, "changes of columns", (void **)&out->columns, error);
+  for (int64_t j = 0; j < sample->columns && status == DIVA_OK; j++) {
+    out->columns[j] = compare_column(sample, j);
+  }
+  return status;
+}
+
+void diva_two_sample_free(struct diva_two_sample *versions) {
+  free(versions->columns);
+  versions->columns = NULL;
+}
+
 enum diva_status diva_two_sample_run(const struct diva_check_run *run, struct diva_two_sample *out,
                                      struct diva_error *error) {
   struct sample sample = {.run = run, .columns = run->after.columns};
   *out = (struct diva_two_sample){.auc = 0.5};
   count_parts(&sample);
   if (sample.there[ONLY_AFTER] + sample.there[ONLY_BEFORE] == 0 || sample.rows < 4) {
-    return DIVA_OK;
+    sample.rows = 0;
+    return compare_columns(&sample, out, error);
   }
   enum diva_status status = allocate(&sample, error);
   if (status == DIVA_OK) {
     draw_rows(&sample);
     weigh_rows(&sample);
     status = read_features(&sample, error);
+  }
+  if (status == DIVA_OK) {
+    status = compare_columns(&sample, out, error);
   }
   if (status == DIVA_OK) {
     status = score(&sample, error);
