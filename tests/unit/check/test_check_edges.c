@@ -368,7 +368,7 @@ Test(check_edges, another_width_fails_columns_and_is_compared_all_the_same) {
   const struct diva_check_options options = version_options();
   float *narrow = reference_allocate(after.rows * 7, sizeof *narrow);
   for (int64_t i = 0; i < after.rows; i++) {
-    memcpy(narrow + i * 7, after.features + i * after.columns, 7 * sizeof *narrow);
+    memcpy(narrow + 7 * i, after.features + i * after.columns, 7 * sizeof *narrow);
   }
   free(after.features);
   after.features = narrow;
@@ -415,8 +415,8 @@ Test(check_edges, content_is_hashed_by_value_and_moments_are_true) {
     halves[i] = reference_half_bits(i % COLUMNS == 1 ? 1000.0 : reference_normal(&random));
     values[i] = reference_half_value(halves[i]);
   }
-  halves[5 * COLUMNS] = reference_half_bits(0.0);
-  values[5 * COLUMNS] = -0.0;
+  halves[0] = reference_half_bits(0.0);
+  values[0] = -0.0;
   for (int s = 0; s < 2; s++) {
     diva_dataset_arrays_init(&arrays);
     arrays.rows = ROWS;
@@ -427,7 +427,7 @@ Test(check_edges, content_is_hashed_by_value_and_moments_are_true) {
     cr_assert(diva_dataset_from_arrays(&arrays, &sets[s], &error) == DIVA_OK, "%s", error.message);
     cr_assert(diva_content_read(sets[s], 1 + s, &progress, "", &contents[s], &error) == DIVA_OK);
   }
-  cr_expect(memcmp(contents[0].row_hash, contents[1].row_hash, ROWS * sizeof(uint64_t)) == 0);
+  cr_expect(memcmp(contents[0].row_hash, contents[1].row_hash, sizeof(uint64_t) * ROWS) == 0);
   cr_expect(memcmp(contents[0].column_hash, contents[1].column_hash, COLUMNS * sizeof(uint64_t)) ==
             0);
   cr_expect(contents[0].constant[1] && !contents[0].constant[0] && !contents[0].constant[2]);

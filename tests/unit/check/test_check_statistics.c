@@ -211,7 +211,7 @@ Test(check_statistics, auc_is_that_of_whole_versions) {
 Test(check_statistics, no_drift_is_seen_where_there_is_none) {
   enum { TIMES = 200 };
   const double z = diva_interval_width(0.95, 1);
-  const double z_column = diva_interval_width(0.95, 2 * VERSION_COLUMNS);
+  const double z_column = diva_interval_width(0.95, (int64_t)2 * VERSION_COLUMNS);
   int alarms = 0;
   int column_alarms = 0;
   for (int t = 0; t < TIMES; t++) {
