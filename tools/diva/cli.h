@@ -42,7 +42,7 @@ struct cli_settings {
   int64_t draws;             /**< of them, 0: as many as rows */
   int npy_type;              /**< enum cli_npy_type */
   bool log_weights;
-  struct cli_list drop, drop_index, drop_group, relabel, weigh, weigh_group, weigh_class;
+  struct cli_list drop, drop_index, drop_group, relabel, include, weigh, weigh_group, weigh_class;
   int64_t round_rows; /**< 0: not given, as the two that follow */
   int64_t budget;
   int64_t rounds;
