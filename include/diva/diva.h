@@ -17,6 +17,7 @@
 #include <diva/progress.h>
 #include <diva/reweight.h>
 #include <diva/row_table.h>
+#include <diva/state.h>
 #include <diva/system.h>
 #include <diva/target.h>
 #include <diva/verify.h>
