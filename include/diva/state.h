@@ -223,7 +223,7 @@ DIVA_API void diva_state_rows(const struct diva_state *state, struct diva_state_
 DIVA_API const char *diva_state_id(const struct diva_state *state, int64_t row,
                                    char scratch[DIVA_ID_SCRATCH_SIZE]);
 
-/** The row of an id, -1: none has it. The first call builds a table: not from several threads. */
+/** The row of an id, -1: none has it. */
 DIVA_API int64_t diva_state_find(const struct diva_state *state, const char *id);
 
 /** Name of a class; NULL out of range or where classes have no names. */
