@@ -323,6 +323,9 @@ static enum diva_status download_terms(struct diva_accumulator *accumulator,
         diva_allocate(2 * accumulator->columns, REAL, "moments", (void **)&terms->moments, error);
   }
   if (status == DIVA_OK) {
+    status = diva_allocate(accumulator->columns, REAL, "means", (void **)&terms->offset, error);
+  }
+  if (status == DIVA_OK) {
     status = diva_engine_download(engine, accumulator->gram, terms->gram, error);
   }
   if (status == DIVA_OK) {
@@ -344,5 +347,6 @@ enum diva_status diva_accumulator_finish(struct diva_accumulator *accumulator, d
   free(terms.gram);
   free(terms.cross);
   free(terms.moments);
+  free(terms.offset);
   return status == DIVA_OK ? diva_sums_check_finite(sums, error) : status;
 }

@@ -13,10 +13,10 @@ struct diva_batch {
   int64_t row_bytes;
   int64_t outputs;
   int64_t capacity, count;
-  char *features; /**< all four owned */
+  char *features; /**< all five owned */
   double *weight, *y, *share;
   int64_t *origin;
-  const struct diva_dataset *dataset; /**< that the rows waiting are of, for faults */
+  const struct diva_dataset *dataset; /**< the new version, for faults */
 };
 
 /** Room for a tile. */
@@ -25,7 +25,7 @@ enum diva_status diva_batch_open(struct diva_batch *batch, struct diva_accumulat
 
 /**
  * Adds a row, sending the tile off first where it is full.
- * @param row  of the dataset, for faults
+ * @param row  of the dataset, for faults; -1: a row known to be finite
  * @param y    set to the row's outputs, zeroed, to be filled before the next call
  */
 enum diva_status diva_batch_add(struct diva_batch *batch, const void *features, double weight,

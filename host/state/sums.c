@@ -78,45 +78,53 @@ static void empty(struct diva_sums *sums) {
   memset(sums->cross, 0, (size_t)(sums->outputs * sums->columns) * real);
 }
 
-static void add_scatter(struct diva_sums *sums, const double *gram, double weight) {
+/* How far the mean moves, side by side: the column of the sums lies apart in memory. */
+static void find_offsets(const struct diva_sums_terms *terms, int64_t columns, double weight) {
+  const int64_t width = columns + 1;
+  for (int64_t j = 0; j < columns; j++) {
+    terms->offset[j] = terms->gram[j * width + columns] / weight;
+  }
+}
+
+static void add_scatter(struct diva_sums *sums, const struct diva_sums_terms *terms,
+                        double weight) {
   const int64_t d = sums->columns;
-  const int64_t width = d + 1;
+  const double *offset = terms->offset;
 #pragma omp parallel for schedule(dynamic, 16)
   for (int64_t i = 0; i < d; i++) {
     double *to = diva_sums_row(sums, i);
-    const double offset = gram[i * width + d] / weight;
+    const double *from = terms->gram + i * (d + 1);
+    const double all = weight * offset[i];
     for (int64_t j = i; j < d; j++) {
-      to[j - i] += gram[i * width + j] - offset * gram[j * width + d];
+      to[j - i] += from[j] - all * offset[j];
     }
     to[0] = clamp(to[0]);
   }
 }
 
-static void add_cross(struct diva_sums *sums, const struct diva_sums_terms *terms, double weight) {
+static void add_cross(struct diva_sums *sums, const struct diva_sums_terms *terms) {
   const int64_t d = sums->columns;
-  const int64_t width = d + 1;
   for (int64_t c = 0; c < sums->outputs; c++) {
-    const double *from = terms->cross + c * width;
+    const double *from = terms->cross + c * (d + 1);
     sums->target[c] += from[d];
     for (int64_t j = 0; j < d; j++) {
-      const double offset = terms->gram[j * width + d] / weight;
-      sums->cross[c * d + j] += from[j] - sums->target[c] * offset;
+      sums->cross[c * d + j] += from[j] - sums->target[c] * terms->offset[j];
     }
   }
 }
 
 void diva_sums_add_terms(struct diva_sums *sums, const struct diva_sums_terms *terms, double weight,
                          int64_t rows) {
-  const int64_t width = sums->columns + 1;
   add_row_moments(sums, terms->moments, rows);
   if (!(weight > 0.0)) {
     empty(sums);
     return;
   }
-  add_scatter(sums, terms->gram, weight);
-  add_cross(sums, terms, weight);
+  find_offsets(terms, sums->columns, weight);
+  add_scatter(sums, terms, weight);
+  add_cross(sums, terms);
   for (int64_t j = 0; j < sums->columns; j++) {
-    sums->mean[j] += terms->gram[j * width + width - 1] / weight;
+    sums->mean[j] += terms->offset[j];
   }
   sums->weight = weight;
 }

@@ -29,6 +29,7 @@ struct diva_sums_terms {
   double *gram;    /**< (columns + 1)^2, upper triangle; a constant column is the last */
   double *cross;   /**< outputs x (columns + 1) */
   double *moments; /**< 2 x columns: sums, then sums of squares, of raw features */
+  double *offset;  /**< columns: scratch */
 };
 
 /** Takes zeroed memory. */

@@ -227,7 +227,7 @@ static enum diva_status subtract_row(struct update *update, const struct old_row
   double *y = NULL;
   const double weight = old->weight[row];
   const enum diva_status status =
-      diva_batch_add(&update->batch, features, -weight, -1.0, row, &y, error);
+      diva_batch_add(&update->batch, features, -weight, -1.0, -1, &y, error);
   if (status == DIVA_OK) {
     diva_pass_add_term(&target, -weight, outputs, update->match.class_of, y);
     update->work->subtracted_rows++;
@@ -238,8 +238,7 @@ static enum diva_status subtract_row(struct update *update, const struct old_row
 /* The rows that left, and those that changed as they were, tile by tile. */
 static enum diva_status subtract(struct update *update, struct diva_error *error) {
   const int64_t most = update->batch.capacity;
-  enum diva_status status = diva_batch_flush(&update->batch, error);
-  update->batch.dataset = update->old_dataset;
+  enum diva_status status = DIVA_OK;
   for (int64_t first = 0; first < update->leaving_count && status == DIVA_OK; first += most) {
     const int64_t left = update->leaving_count - first;
     struct old_rows rows = {.rows = update->leaving + first, .count = left < most ? left : most};
