@@ -86,20 +86,20 @@ hid_t diva_state_field_stored(enum diva_state_field_type type) {
 enum diva_status diva_state_header_make(const struct diva_state_content *content, char **out,
                                         struct diva_error *error) {
   const struct diva_state_info *info = &content->state->info;
-  json_t *header =
-      json_pack("{s:I s:I s:I s:I s:I s:s s:b s:b s:b s:b s:b s:b s:s s:b s:f s:b s:f s:[I,I,I,I]}",
-                "rows", (json_int_t)info->rows, "columns", (json_int_t)info->columns, "outputs",
-                (json_int_t)info->outputs, "groups", (json_int_t)content->state->group_names.count,
-                "moment_rows", (json_int_t)content->state->sums.rows, "feature_type",
-                diva_dtype_name(info->feature_type), "targets", info->has_targets, "ids",
-                info->has_ids, "weights", info->has_weights, "base_outputs", info->has_base_outputs,
-                "group_codes", info->has_groups, "scores", info->has_scores, "scale",
-                diva_scale_name(info->scale), "intercept", info->intercept, "lambda", info->lambda,
-                "lambda_given", info->lambda_given, "weight", content->state->sums.weight,
-                "text_bytes", (json_int_t)content->bytes[DIVA_STATE_IDS],
-                (json_int_t)content->bytes[DIVA_STATE_CLASS_NAMES],
-                (json_int_t)content->bytes[DIVA_STATE_GROUP_NAMES],
-                (json_int_t)content->bytes[DIVA_STATE_PROVENANCE]);
+  json_t *header = json_pack(
+      "{s:I s:I s:I s:I s:I s:s s:b s:b s:b s:b s:b s:b s:s s:b s:s s:f s:b s:f s:[I,I,I,I]}",
+      "rows", (json_int_t)info->rows, "columns", (json_int_t)info->columns, "outputs",
+      (json_int_t)info->outputs, "groups", (json_int_t)content->state->group_names.count,
+      "moment_rows", (json_int_t)content->state->sums.rows, "feature_type",
+      diva_dtype_name(info->feature_type), "targets", info->has_targets, "ids", info->has_ids,
+      "weights", info->has_weights, "base_outputs", info->has_base_outputs, "group_codes",
+      info->has_groups, "scores", info->has_scores, "scale", diva_scale_name(info->scale),
+      "intercept", info->intercept, "loss", diva_loss_name(info->loss), "lambda", info->lambda,
+      "lambda_given", info->lambda_given, "weight", content->state->sums.weight, "text_bytes",
+      (json_int_t)content->bytes[DIVA_STATE_IDS],
+      (json_int_t)content->bytes[DIVA_STATE_CLASS_NAMES],
+      (json_int_t)content->bytes[DIVA_STATE_GROUP_NAMES],
+      (json_int_t)content->bytes[DIVA_STATE_PROVENANCE]);
   *out = header ? json_dumps(header, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
   json_decref(header);
   return *out ? DIVA_OK
@@ -111,7 +111,7 @@ enum diva_status diva_state_header_make(const struct diva_state_content *content
 struct header {
   json_int_t rows, columns, outputs, groups, moment_rows;
   json_int_t bytes[DIVA_STATE_TEXTS];
-  const char *feature_type, *scale;
+  const char *feature_type, *scale, *loss;
   int targets, ids, weights, base_outputs, group_codes, scores, intercept, lambda_given;
   double lambda, weight;
 };
@@ -132,6 +132,17 @@ static bool find_scale(const char *name, enum diva_scale *out) {
   for (size_t i = 0; i < sizeof scales / sizeof *scales; i++) {
     if (strcmp(name, diva_scale_name(scales[i])) == 0) {
       *out = scales[i];
+      return true;
+    }
+  }
+  return false;
+}
+
+static bool find_loss(const char *name, enum diva_loss *out) {
+  const enum diva_loss losses[] = {DIVA_LOSS_SQUARED, DIVA_LOSS_CROSS_ENTROPY};
+  for (size_t i = 0; i < sizeof losses / sizeof *losses; i++) {
+    if (strcmp(name, diva_loss_name(losses[i])) == 0) {
+      *out = losses[i];
       return true;
     }
   }
@@ -184,20 +195,21 @@ enum diva_status diva_state_header_parse(const char *header, int64_t length,
   const bool complete =
       root &&
       json_unpack_ex(root, &fault, JSON_STRICT,
-                     "{s:I s:I s:I s:I s:I s:s s:b s:b s:b s:b s:b s:b s:s s:b s:F s:b s:F "
+                     "{s:I s:I s:I s:I s:I s:s s:b s:b s:b s:b s:b s:b s:s s:b s:s s:F s:b s:F "
                      "s:[I,I,I,I!]}",
                      "rows", &said.rows, "columns", &said.columns, "outputs", &said.outputs,
                      "groups", &said.groups, "moment_rows", &said.moment_rows, "feature_type",
                      &said.feature_type, "targets", &said.targets, "ids", &said.ids, "weights",
                      &said.weights, "base_outputs", &said.base_outputs, "group_codes",
                      &said.group_codes, "scores", &said.scores, "scale", &said.scale, "intercept",
-                     &said.intercept, "lambda", &said.lambda, "lambda_given", &said.lambda_given,
-                     "weight", &said.weight, "text_bytes", &said.bytes[DIVA_STATE_IDS],
-                     &said.bytes[DIVA_STATE_CLASS_NAMES], &said.bytes[DIVA_STATE_GROUP_NAMES],
-                     &said.bytes[DIVA_STATE_PROVENANCE]) == 0;
+                     &said.intercept, "loss", &said.loss, "lambda", &said.lambda, "lambda_given",
+                     &said.lambda_given, "weight", &said.weight, "text_bytes",
+                     &said.bytes[DIVA_STATE_IDS], &said.bytes[DIVA_STATE_CLASS_NAMES],
+                     &said.bytes[DIVA_STATE_GROUP_NAMES], &said.bytes[DIVA_STATE_PROVENANCE]) == 0;
   const bool valid = complete && is_sane(&said) &&
                      find_feature_type(said.feature_type, &out->state->info.feature_type) &&
-                     find_scale(said.scale, &out->state->info.scale);
+                     find_scale(said.scale, &out->state->info.scale) &&
+                     find_loss(said.loss, &out->state->info.loss);
   if (valid) {
     take_header(&said, out);
   }

@@ -63,6 +63,10 @@ static enum diva_status check_model(const struct diva_state_info *state,
     return diva_error_set(error, DIVA_ERROR_INPUT, "the state is of a model with%s an intercept",
                           state->intercept ? "" : "out");
   }
+  if (options->loss != state->loss) {
+    return diva_error_set(error, DIVA_ERROR_INPUT, "the state is of the %s loss, not of %s",
+                          diva_loss_name(state->loss), diva_loss_name(options->loss));
+  }
   if (state->lambda_given && options->lambda > 0.0 && options->lambda != state->lambda) {
     return diva_error_set(error, DIVA_ERROR_INPUT, "the state is of lambda %g, not %g",
                           state->lambda, options->lambda);
@@ -91,6 +95,7 @@ void diva_state_model(const struct diva_state *state, struct diva_analysis_optio
   options->kernel = DIVA_KERNEL_LINEAR;
   options->scale = state->info.scale;
   options->intercept = state->info.intercept;
+  options->loss = state->info.loss;
   if (state->info.lambda > 0.0) {
     options->lambda = state->info.lambda;
   }

@@ -46,6 +46,7 @@ static const char *find_difference(const struct diva_state *a, const struct diva
       {wide && mine->outputs != its->outputs, "the number of outputs"},
       {mine->scale != its->scale, "the scale"},
       {mine->intercept != its->intercept, "the intercept"},
+      {mine->loss != its->loss, "the loss"},
       {mine->lambda_given && its->lambda_given && mine->lambda != its->lambda, "lambda"},
   };
   for (size_t i = 0; i < sizeof facts / sizeof *facts; i++) {

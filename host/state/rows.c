@@ -96,6 +96,7 @@ static void describe(struct diva_state_info *info, const struct diva_dataset *da
       .has_groups = diva_dataset_groups(dataset) != NULL,
       .scale = options->scale,
       .intercept = options->intercept,
+      .loss = options->loss,
       .lambda = options->lambda,
       .lambda_given = options->lambda > 0.0,
   };

@@ -181,6 +181,7 @@ enum diva_status diva_state_take_scores(struct diva_state *state,
   memcpy(state->loo_loss, columns.loo_loss, reals);
   memcpy(state->suggested_label, columns.suggested_label,
          (size_t)state->info.rows * sizeof *state->suggested_label);
+  state->info.loss = summary.loss;
   state->info.lambda = summary.lambda;
   state->info.lambda_given = lambda_given;
   return diva_state_finish(state, error);

@@ -44,10 +44,11 @@ struct diva_state_info {
   int64_t groups;  /**< codes of groups; rows of code -1 are their own */
   enum diva_scale scale;
   bool intercept;
-  double lambda;         /**< of the scores; 0 where there are none or where merged states differ */
-  bool lambda_given;     /**< asked for, not chosen: another one is then refused */
-  struct diva_score loo; /**< of the version saved; NaN without scores */
-  const char *path;      /**< the file read, or NULL */
+  enum diva_loss loss; /**< of the scores */
+  double lambda;       /**< of the scores, else as asked for; 0: neither, or merged states differ */
+  bool lambda_given;   /**< asked for, not chosen: another one is then refused */
+  struct diva_score loo;  /**< of the version saved; NaN without scores */
+  const char *path;       /**< the file read, or NULL */
   const char *provenance; /**< JSON text that was saved with it, or NULL */
   const char *checksum;   /**< SHA-256 of the content as 64 hex digits, or NULL if never saved */
 };
@@ -161,7 +162,7 @@ DIVA_API enum diva_status diva_state_merge(const struct diva_state *const *state
 /**
  * Whether a state can serve a version of its dataset and a model: DIVA_OK, or DIVA_ERROR_INPUT with
  * the reason (feature width or type, targets for labels, number of targets, base outputs, ids;
- * scale, intercept, or a lambda given that is another).
+ * scale, intercept, loss, or a lambda given that is another).
  * @param dataset  NULL: only the model is checked
  * @param options  NULL: only the dataset is checked; scale AUTO and lambda 0 agree with any
  */
@@ -170,8 +171,8 @@ DIVA_API enum diva_status diva_state_check(const struct diva_state *state,
                                            const struct diva_analysis_options *options,
                                            struct diva_error *error);
 
-/** Sets scale, intercept and lambda (where the state has one) of `options` to those of the state,
- * with the linear kernel: the model that a new version is compared by. */
+/** Sets scale, intercept, loss and lambda (where the state has one) of `options` to those of the
+ * state, with the linear kernel: the model that a new version is compared by. */
 DIVA_API void diva_state_model(const struct diva_state *state,
                                struct diva_analysis_options *options);
 
