@@ -243,7 +243,7 @@ enum diva_status diva_state_digest(const char *header, int64_t length,
   if (!done) {
     return diva_error_set(error, DIVA_ERROR_RESOURCE, "OpenSSL offers no SHA-256");
   }
-  for (int i = 0; i < (DIVA_SHA256_SIZE - 1) / 2; i++) {
+  for (int64_t i = 0; i < (DIVA_SHA256_SIZE - 1) / 2; i++) {
     snprintf(out + 2 * i, 3, "%02x", bytes[i]);
   }
   return DIVA_OK;

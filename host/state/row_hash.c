@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { LANES = 4, WORD = 8 };
+enum { LANES = 4, WORD = 8, BLOCK = LANES * WORD };
 
 static const uint64_t FACTOR = UINT64_C(0x9e3779b97f4a7c15);
 
@@ -29,17 +29,17 @@ static uint64_t load(const char *bytes) {
 
 uint64_t diva_row_hash(uint64_t seed, const void *bytes, int64_t size) {
   const char *from = bytes;
-  const int64_t blocks = size / (LANES * WORD);
+  const int64_t blocks = size / BLOCK;
   uint64_t lanes[LANES];
   for (int l = 0; l < LANES; l++) {
     lanes[l] = finish(seed + (uint64_t)size + FACTOR * (uint64_t)(l + 1));
   }
-  for (int64_t i = 0; i < blocks; i++, from += LANES * WORD) {
+  for (int64_t i = 0; i < blocks; i++, from += BLOCK) {
     for (int l = 0; l < LANES; l++) {
       lanes[l] = step(lanes[l], load(from + (int64_t)l * WORD));
     }
   }
-  int64_t left = size % (LANES * WORD);
+  int64_t left = size % BLOCK;
   for (int l = 0; left > 0; l++, from += WORD, left -= WORD) {
     uint64_t word = 0;
     memcpy(&word, from, left < WORD ? (size_t)left : sizeof word);

@@ -210,7 +210,7 @@ Test(update, many_updates_lose_no_digits) {
   struct pair pair;
   struct diva_state_work work;
   open_pair(&pair, VERSION_LABELS, DIVA_FLOAT64, DIVA_SCALE_STANDARDIZE);
-  for (int step = 0; step < 40; step++) {
+  for (int64_t step = 0; step < 40; step++) {
     version_remove(&pair.now, (step * 13) % pair.now.rows);
     version_change(&pair.now, (step * 29) % pair.now.rows);
     version_append(&pair.now, 9000 + step);
