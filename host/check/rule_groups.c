@@ -131,7 +131,6 @@ static enum diva_status find_unseen_alone(struct diva_check_run *run,
                                           const struct diva_check_fit *unseen, int32_t *grouped,
                                           struct diva_error *error) {
   struct diva_mean_change change;
-  char words[DIVA_CHECK_WORDS];
   int64_t *same = NULL;
   enum diva_status status =
       diva_allocate(run->after.rows, sizeof *same, "rows", (void **)&same, error);
@@ -153,11 +152,12 @@ static enum diva_status find_unseen_alone(struct diva_check_run *run,
   struct diva_check_finding finding = measure(run, &change, diva_check_width(run, 1));
   finding.limits = (struct diva_limits){run->options->policy.unseen_group_warn, (double)NAN};
   finding.subject = run->options->group;
-  put_in_words(run, &finding, words);
-  return diva_check_find(run->findings, DIVA_RULE_GROUP_ERROR, &finding, error,
-                         "rows of a group that the model has not seen: error %s with their group "
-                         "in training",
-                         words);
+  return diva_check_find(
+      run->findings, DIVA_RULE_GROUP_ERROR, &finding, error,
+      "%s of rows of a group that the model has not seen %.4g, where it has seen "
+      "the group %.4g (%+.4g; interval %+.4g to %+.4g)",
+      run->after.labels ? "error" : "loss", finding.after, finding.before, change.difference,
+      finding.low, finding.high);
 }
 
 static enum diva_status find_unseen_change(struct diva_check_run *run,

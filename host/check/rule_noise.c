@@ -84,8 +84,33 @@ static enum diva_status name_flagged(struct diva_check_run *run, struct noise *n
   return status;
 }
 
-static enum diva_status compare(struct diva_check_run *run, const struct noise *now,
-                                const struct noise *then, struct diva_error *error) {
+/*
+ * The estimate e is the mean of P_i = P(label i wrong), and each P_i depends on it: what one row
+ * brings to e is not P_i - e but its influence on the maximum of the likelihood of a mixture,
+ * (P_i - e) e (1 - e) / var P. The vaguer the probabilities, the more the estimate wavers. The mean
+ * stays as it is.
+ */
+static void spread_by_influence(const struct diva_check_version *version, struct noise *noise) {
+  double rows = 0.0;
+  double sum = 0.0;
+  double squares = 0.0;
+  for (int64_t i = 0; i < version->rows; i++) {
+    if (!isnan(noise->wrong[i])) {
+      rows += 1.0;
+      sum += noise->wrong[i];
+      squares += noise->wrong[i] * noise->wrong[i];
+    }
+  }
+  const double rate = sum / rows;
+  const double variance = squares / rows - rate * rate;
+  const double influence = variance > 1e-12 ? rate * (1.0 - rate) / variance : 1.0;
+  for (int64_t i = 0; i < version->rows; i++) {
+    noise->wrong[i] = rate + (noise->wrong[i] - rate) * influence;
+  }
+}
+
+static enum diva_status compare(struct diva_check_run *run, struct noise *now, struct noise *then,
+                                struct diva_error *error) {
   struct diva_mean_change change;
   char words[DIVA_CHECK_WORDS];
   const struct diva_mean_change_request request = {.after = now->wrong,
@@ -95,6 +120,8 @@ static enum diva_status compare(struct diva_check_run *run, const struct noise *
                                                    .before_of = run->match.before_of,
                                                    .codes = 1,
                                                    .unit = 1.0};
+  spread_by_influence(&run->after, now);
+  spread_by_influence(&run->before, then);
   const enum diva_status status = diva_mean_changes(&request, &change, error);
   if (status != DIVA_OK) {
     return status;

@@ -19,6 +19,7 @@ struct diva_analysis_options diva_model_pilot(const struct diva_analysis_options
   pilot.derivative = false;
   pilot.removal = false;
   pilot.scores = NULL;
+  pilot.sums = NULL;
   pilot.importance = NULL;
   pilot.validation_importance = NULL;
   if (pilot.rbf_features == 0 || pilot.rbf_features > PILOT_FEATURES) {

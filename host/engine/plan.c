@@ -10,7 +10,7 @@
  */
 enum { TILE_BYTES = 24 << 20, FEWEST_ROWS = 256, MOST_ROWS = 8192 };
 
-static int64_t choose_tile_rows(int64_t rows, int64_t columns, int64_t outputs, int64_t element) {
+int64_t diva_plan_tile_rows(int64_t rows, int64_t columns, int64_t outputs, int64_t element) {
   const int64_t row_bytes = (columns + outputs + 1) * element;
   int64_t tile = FEWEST_ROWS;
   while (tile < MOST_ROWS && 2 * tile * row_bytes <= TILE_BYTES) {
@@ -205,7 +205,7 @@ enum diva_status diva_plan_make(const struct diva_dataset *train,
   out->solver = dual ? DIVA_SOLVER_DUAL : DIVA_SOLVER_PRIMAL;
   out->precision = starting_precision(&info, options, out->solver);
   const int64_t element = out->precision == DIVA_PRECISION_FLOAT32 ? 4 : 8;
-  out->tile_rows = choose_tile_rows(info.rows, info.columns + fourier, info.outputs, element);
+  out->tile_rows = diva_plan_tile_rows(info.rows, info.columns + fourier, info.outputs, element);
   /* A run that may turn to float64 is planned for it. */
   const double widest = options->precision == DIVA_PRECISION_FLOAT32 ? 4.0 : 8.0;
   double needed = 0.0;

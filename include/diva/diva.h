@@ -20,6 +20,7 @@
 #include <diva/progress.h>
 #include <diva/reweight.h>
 #include <diva/row_table.h>
+#include <diva/state.h>
 #include <diva/suggest.h>
 #include <diva/system.h>
 #include <diva/target.h>

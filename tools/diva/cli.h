@@ -29,9 +29,11 @@ struct cli_settings {
   double fraction;         /**< NaN: not given */
   double wanted_precision; /**< NaN: not given */
   enum diva_refit refit;
-  int format;          /**< index into cli_format_names, -1: by the extension */
-  int order;           /**< enum cli_order */
-  const char *trusted; /**< path of the trusted ids, NULL: none */
+  int format;              /**< index into cli_format_names, -1: by the extension */
+  int order;               /**< enum cli_order */
+  const char *from_state;  /**< path of an older state, NULL: none */
+  const char *old_dataset; /**< path of what it was made of, NULL: not at hand */
+  const char *trusted;     /**< path of the trusted ids, NULL: none */
   struct diva_reweight_options reweight;
   int64_t reweight_steps;      /**< -1: chosen */
   int64_t reweight_most_steps; /**< at most, where they are chosen */
@@ -42,7 +44,7 @@ struct cli_settings {
   int64_t draws;             /**< of them, 0: as many as rows */
   int npy_type;              /**< enum cli_npy_type */
   bool log_weights;
-  struct cli_list drop, drop_index, drop_group, relabel, weigh, weigh_group, weigh_class;
+  struct cli_list drop, drop_index, drop_group, relabel, include, weigh, weigh_group, weigh_class;
   int64_t round_rows; /**< 0: not given, as the two that follow */
   int64_t budget;
   int64_t rounds;
@@ -138,6 +140,8 @@ extern const struct cli_command cli_command_extend;
 extern const struct cli_command cli_command_what_if;
 extern const struct cli_command cli_command_reweight;
 extern const struct cli_command cli_command_check;
+extern const struct cli_command cli_command_state;
+extern const struct cli_command cli_command_merge;
 extern const struct cli_command cli_command_convert;
 
 #endif

@@ -2,6 +2,7 @@
  * it; harmless versions trip none. */
 #include "versions.h"
 
+#include "host/check/mean_change.h"
 #include "tests/support/reference.h"
 
 #include <criterion/criterion.h>
@@ -352,10 +353,22 @@ static struct version resample(const struct version *before, const struct versio
   return joined;
 }
 
+/* Whether the interval that a rule gives misses 0, had it the confidence of this many standard
+ * errors. */
+static bool misses(const struct checked *checked, enum diva_rule rule, double z) {
+  const struct diva_check_finding *finding = checked_finding(checked, rule, NULL);
+  cr_assert(finding, "%s", checked->results[rule].message);
+  const double error = 0.5 * (finding->high - finding->low) / diva_interval_width(0.999, 1);
+  return fabs(finding->after - finding->before) > z * error;
+}
+
 Test(check_faults, harmless_versions_pass, .timeout = 250) {
-  enum { VERSIONS = 40 };
+  enum { VERSIONS = 40, WATCHED = 3 };
+  const enum diva_rule watched[WATCHED] = {DIVA_RULE_LABEL_NOISE, DIVA_RULE_LOO_ERROR,
+                                           DIVA_RULE_ADDED_ROWS};
   struct diva_check_options options = version_options();
   int alarms = 0;
+  int missed[WATCHED] = {0};
   for (uint64_t v = 0; v < VERSIONS; v++) {
     struct reference_random random = {v + 77};
     struct version before = version_make(v + 10, 0, ROWS);
@@ -363,6 +376,9 @@ Test(check_faults, harmless_versions_pass, .timeout = 250) {
     struct version after = resample(&before, &fresh, &random);
     struct checked checked = version_check(&after, &before, NULL, &options);
     alarms += checked.summary.verdict != DIVA_CHECK_PASS;
+    for (int w = 0; w < WATCHED; w++) {
+      missed[w] += misses(&checked, watched[w], diva_interval_width(0.9, 1));
+    }
     cr_expect(checked.summary.removed == checked.summary.added && checked.summary.added > 20);
     checked_free(&checked);
     version_free(&before);
@@ -370,4 +386,9 @@ Test(check_faults, harmless_versions_pass, .timeout = 250) {
     version_free(&after);
   }
   cr_expect(alarms <= 1, "%d of %d harmless versions raised an alarm", alarms, VERSIONS);
+  /* 4 expected; more than 10 come about once in a thousand. */
+  for (int w = 0; w < WATCHED; w++) {
+    cr_expect(missed[w] <= 10, "%s: %d of %d intervals of 90 %% miss 0", diva_rule_id(watched[w]),
+              missed[w], VERSIONS);
+  }
 }
