@@ -222,7 +222,7 @@ enum diva_status diva_yaml_read(const char *path,
   char *text = NULL;
   size_t length = 0;
   enum diva_status status = read_file(path, &text, &length, error);
-  if (status) {
+  if (status || !text) {
     free(text);
     return status;
   }

@@ -17,22 +17,28 @@ static void escape_percent(struct diva_text *text, char byte) {
   diva_text_string(text, code);
 }
 
-/* Of the text behind "::". */
-static void escape_data(struct diva_text *text, const char *bytes, int length) {
-  if (strchr("%\r\n", *bytes)) {
+/* Escapes the characters that end a part of a command; others that control a terminal become '?'.
+ */
+static void escape_command(struct diva_text *text, const char *bytes, int length,
+                           const char *escaped) {
+  const unsigned char first = (unsigned char)*bytes;
+  if (strchr(escaped, first)) {
     escape_percent(text, *bytes);
+  } else if (first < 0x20 || first == 0x7f) {
+    diva_text_string(text, "?");
   } else {
     diva_text_append(text, bytes, length);
   }
 }
 
+/* Of the text behind "::". */
+static void escape_data(struct diva_text *text, const char *bytes, int length) {
+  escape_command(text, bytes, length, "%\r\n");
+}
+
 /* Of the value of a property. */
 static void escape_property(struct diva_text *text, const char *bytes, int length) {
-  if (strchr("%\r\n:,", *bytes)) {
-    escape_percent(text, *bytes);
-  } else {
-    diva_text_append(text, bytes, length);
-  }
+  escape_command(text, bytes, length, "%\r\n:,");
 }
 
 static void append_data(struct diva_text *text, const char *string, int most) {

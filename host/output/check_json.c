@@ -75,7 +75,7 @@ static json_t *counts_json(const struct diva_check_summary *summary) {
   return counts;
 }
 
-static json_t *rows_json(const struct diva_check_summary *summary) {
+static json_t *changes_json(const struct diva_check_summary *summary) {
   if (summary->baseline_rows < 0) {
     return json_null();
   }
@@ -124,7 +124,7 @@ static void add_summary(json_t *record, const struct diva_check_report *report) 
       record, "exit_code",
       json_integer(diva_check_exit_code(summary->verdict, report->strict_warnings)));
   json_object_set_new(record, "counts", counts_json(summary));
-  json_object_set_new(record, "rows", rows_json(summary));
+  json_object_set_new(record, "changes", changes_json(summary));
   json_object_set_new(record, "loo_error", diva_report_number(summary->loo_error));
   json_object_set_new(record, "baseline_loo_error",
                       diva_report_number(summary->baseline_loo_error));

@@ -178,14 +178,15 @@ static void append_message(struct diva_text *text, const char *element,
   diva_text_string(text, "\"");
 }
 
+/* What a rule that did not fail has to say: its warnings, what was waived, or its one line. */
 static void append_output(struct diva_text *text, const struct diva_check_result *result) {
   diva_text_string(text, "      <system-out>");
-  if (result->verdict == DIVA_CHECK_WARN) {
-    append_line(text, "warning: ", result->message);
-  } else {
+  diva_text_string(text, result->verdict == DIVA_CHECK_WARN ? "warning\n" : "");
+  const int64_t start = text->length;
+  append_body(text, result);
+  if (text->length == start) {
     append_line(text, "", result->message);
   }
-  append_body(text, result);
   diva_text_string(text, "</system-out>\n");
 }
 

@@ -53,7 +53,7 @@ static void note(struct index *index, const char *name, int64_t line) {
 
 static int64_t line_of(const struct index *index, const char *name) {
   const int64_t number = diva_name_set_find(&index->names, name);
-  return number >= 0 ? index->lines[number] : 0;
+  return number >= 0 && index->lines ? index->lines[number] : 0;
 }
 
 static enum diva_status take_line(struct wanted *wanted, const char *path, const char *text,

@@ -12,20 +12,27 @@ enum { FINDINGS_SHOWN = 20, ROWS_SHOWN = 20 };
  * and names are as long as they get. */
 enum { LENGTH_MAX = 512 * 1024 };
 
+/* Whether a character begins or ends a link or an emoji only in this place: "http://", ":x:" and
+ * "www.", but not "cat: 5.00 %". */
+static bool is_link(const struct diva_text *text, const char *bytes) {
+  if (*bytes == ':') {
+    return bytes[1] != '\0' && bytes[1] != ' ';
+  }
+  return *bytes == '.' && text->length > 0 && strchr("wW", text->data[text->length - 1]);
+}
+
 /* Everything that could be markup, HTML, a mention or a link is an entity or escaped. */
 static void escape_markdown(struct diva_text *text, const char *bytes, int length) {
   const unsigned char first = (unsigned char)bytes[0];
   char entity[16];
   if (first < 0x20 || first == 0x7f) {
     diva_text_string(text, " ");
-  } else if (strchr("|\\<>&@:`", first)) {
+  } else if (strchr("|\\<>&@`", first) || is_link(text, bytes)) {
     snprintf(entity, sizeof entity, "&#%d;", first);
     diva_text_string(text, entity);
   } else if (strchr("*_[]#~!$", first)) {
     diva_text_string(text, "\\");
     diva_text_append(text, bytes, 1);
-  } else if (first == '.' && text->length > 0 && strchr("wW", text->data[text->length - 1])) {
-    diva_text_string(text, "&#46;");
   } else {
     diva_text_append(text, bytes, length);
   }
@@ -64,7 +71,9 @@ static void append_head(struct diva_text *text, const struct diva_check_report *
   diva_text_string(text, ": ");
   append_count(text, summary->rows, " rows, ");
   append_count(text, summary->columns, " features, ");
-  append_count(text, summary->outputs, " outputs. Rules: ");
+  append_count(text, summary->outputs, " ");
+  diva_text_string(text, diva_check_outputs_word(report));
+  diva_text_string(text, ". Rules: ");
   diva_text_counts(text, summary);
   diva_text_string(text, ".\n");
   if (summary->baseline_rows >= 0) {

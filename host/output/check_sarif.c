@@ -177,20 +177,22 @@ static json_t *fingerprint_json(const struct source *source) {
   return prints;
 }
 
-static const char *level_of(enum diva_check_verdict verdict) {
-  return verdict == DIVA_CHECK_FAIL ? "error" : "warning";
+static json_t *level_json(enum diva_check_verdict verdict) {
+  return json_string(verdict == DIVA_CHECK_FAIL ? "error" : "warning");
 }
 
 static json_t *result_json(const struct diva_check_report *report, const struct source *source,
                            int64_t line) {
   json_t *const entry = json_object();
-  const enum diva_check_verdict verdict =
-      source->finding ? source->finding->verdict : source->result->verdict;
   json_object_set_new(entry, "ruleId", json_string(diva_rule_id(source->result->rule)));
   json_object_set_new(entry, "ruleIndex", json_integer(source->result->rule));
-  json_object_set_new(entry, "level", json_string(level_of(verdict)));
-  json_object_set_new(entry, "message",
-                      source->row ? row_message(source->row) : text_json(source->finding->message));
+  if (source->finding) {
+    json_object_set_new(entry, "level", level_json(source->finding->verdict));
+    json_object_set_new(entry, "message", text_json(source->finding->message));
+  } else {
+    json_object_set_new(entry, "level", level_json(source->result->verdict));
+    json_object_set_new(entry, "message", row_message(source->row));
+  }
   json_object_set_new(entry, "locations", locations_json(report, source, line));
   json_object_set_new(entry, "partialFingerprints", fingerprint_json(source));
   return entry;

@@ -49,7 +49,9 @@ static void append_head(struct diva_text *text, const struct diva_check_report *
   diva_text_plain(text, diva_check_path(report->dataset), 0);
   append_count(text, ": ", summary->rows, " rows x ");
   append_count(text, "", summary->columns, " features, ");
-  append_count(text, "", summary->outputs, " outputs\n");
+  append_count(text, "", summary->outputs, " ");
+  diva_text_string(text, diva_check_outputs_word(report));
+  diva_text_string(text, "\n");
   append_baseline(text, report);
   if (!isnan(summary->loo_error)) {
     diva_text_string(text, report->target ? "error on the target: " : "leave-one-out error: ");
@@ -167,11 +169,6 @@ static void append_rows(struct diva_text *text, const struct diva_check_result *
     append_row(text, &result->rows[i]);
   }
   append_more(text, result->row_count - shown, "row");
-  if (result->waived_rows > 0) {
-    append_count(text, "  ", result->waived_rows, " row");
-    diva_text_string(text, diva_plural(result->waived_rows));
-    diva_text_string(text, " waived\n");
-  }
 }
 
 static bool has_waived(const struct diva_check_result *result) {
@@ -191,7 +188,8 @@ static void append_result(struct diva_text *text, const struct diva_check_result
   append_findings(text, result);
   if (diva_check_is_raised(result->verdict)) {
     append_rows(text, result);
-  } else if (result->waived_rows > 0) {
+  }
+  if (result->waived_rows > 0) {
     append_count(text, "  ", result->waived_rows, " row");
     diva_text_string(text, diva_plural(result->waived_rows));
     diva_text_string(text, " waived\n");

@@ -118,6 +118,15 @@ const char *diva_check_path(const struct diva_dataset *dataset) {
   return path ? path : "dataset in memory";
 }
 
+const char *diva_check_outputs_word(const struct diva_check_report *report) {
+  struct diva_dataset_info info;
+  if (!report->dataset) {
+    return "outputs";
+  }
+  diva_dataset_describe(report->dataset, &info);
+  return info.has_targets ? "targets" : "classes";
+}
+
 enum diva_status diva_text_release(struct diva_text *text, char **out, struct diva_error *error) {
   diva_text_append(text, "", 1);
   if (text->failed) {

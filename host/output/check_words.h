@@ -26,7 +26,8 @@ int diva_check_raised(const struct diva_check_result *results,
 /** Four digits of a figure, or "-" where there is none. */
 void diva_text_figure(struct diva_text *text, double value);
 
-/** Appends one escaped character or more. */
+/** Appends a character as `length` bytes, escaped. What follows it in the string may be looked at.
+ */
 typedef void (*diva_text_escape)(struct diva_text *text, const char *bytes, int length);
 
 /**
@@ -44,6 +45,10 @@ void diva_text_counts(struct diva_text *text, const struct diva_check_summary *s
 
 /** Path of the first file of a dataset, or "dataset in memory". */
 const char *diva_check_path(const struct diva_dataset *dataset);
+
+/** What the outputs of the dataset are: "classes", "targets", or "outputs" where it is not at hand.
+ */
+const char *diva_check_outputs_word(const struct diva_check_report *report);
 
 /** The text, terminated and handed over, or DIVA_ERROR_RESOURCE; `text` is {0} again. */
 enum diva_status diva_text_release(struct diva_text *text, char **out, struct diva_error *error);

@@ -9,6 +9,7 @@
 #define DIVA_CHECK_REPORT_H
 
 #include <diva/check.h>
+#include <diva/manifest.h>
 
 DIVA_BEGIN_DECLARATIONS
 

@@ -1,7 +1,9 @@
 /* diva check: a verdict on a new version of a dataset, for CI. */
 #define _POSIX_C_SOURCE 200809L
 #include "check_outputs.h"
+#include "check_subjects.h"
 #include "meter.h"
+#include "output.h"
 
 #include <limits.h>
 #include <math.h>
@@ -21,8 +23,11 @@ static enum diva_status write_policy(const struct cli_check_inputs *inputs,
                           "%s: is there already; --force writes over it, --policy names another",
                           path);
   }
-  const enum diva_status status =
-      diva_policy_write(&inputs->policy, inputs->dataset, settings->dataset.group, path, error);
+  enum diva_status status = cli_output_check(path, inputs->dataset, NULL, error);
+  if (!status) {
+    status =
+        diva_policy_write(&inputs->policy, inputs->dataset, settings->dataset.group, path, error);
+  }
   if (!status && !settings->quiet) {
     fprintf(stderr, "wrote %s (%d rules)\n", path, DIVA_RULES);
   }
@@ -50,6 +55,7 @@ static enum diva_status hold(const struct cli_check_inputs *inputs,
   options.baseline = inputs->baseline;
   options.target = inputs->target;
   options.split = inputs->splits ? diva_dataset_groups(inputs->splits) : NULL;
+  options.group = settings->dataset.group;
   options.today = inputs->today;
   const enum diva_status status = diva_check_run(inputs->dataset, &options, out, error);
   return cli_check_inputs_blame(inputs, status, error);
@@ -102,6 +108,9 @@ static enum diva_status check(const struct cli_request *request, struct diva_err
   enum diva_status status = cli_check_inputs_open(&inputs, request, error);
   if (!status) {
     status = cli_check_outputs_check(settings, &inputs, error);
+  }
+  if (!status && !settings->quiet) {
+    cli_check_subjects_note(stderr, &inputs, settings);
   }
   if (!status) {
     start_digests(&inputs, settings);
