@@ -117,6 +117,17 @@ static bool describe_fault(const struct diva_check_version *version, const char 
   return false;
 }
 
+/* A state tells how its rows were predicted, if it was saved with that, and of no other rows. */
+static void describe_state(const struct diva_check_run *run, char reason[REASON_SIZE]) {
+  struct diva_state_info info;
+  diva_state_describe(run->before.state, &info);
+  if (!info.has_scores) {
+    snprintf(reason, REASON_SIZE, "the state of the baseline was saved without scores");
+  } else if (run->has_target) {
+    snprintf(reason, REASON_SIZE, "the state of the baseline cannot score the target");
+  }
+}
+
 /* Whether models of the two versions can be compared. */
 static void find_obstacles(struct diva_check_run *run, struct diva_check *check) {
   char *reason = check->incomparable;
@@ -133,6 +144,8 @@ static void find_obstacles(struct diva_check_run *run, struct diva_check *check)
              (long long)run->after.outputs, (long long)run->before.outputs);
   } else if (run->has_target && run->after.columns != run->before.columns) {
     snprintf(reason, REASON_SIZE, "the baseline has other columns than the target");
+  } else if (run->before.state) {
+    describe_state(run, reason);
   } else {
     describe_fault(&run->before, "the features of the baseline", reason);
   }
@@ -158,7 +171,7 @@ static enum diva_status read_content(struct diva_check_run *run, struct diva_err
   enum diva_status status =
       diva_content_read(run->after.dataset, analysis->threads, &analysis->progress, "rows",
                         &run->after.content, error);
-  if (status == DIVA_OK && run->has_baseline) {
+  if (status == DIVA_OK && run->has_baseline && run->before.dataset) {
     status = diva_content_read(run->before.dataset, analysis->threads, &analysis->progress,
                                "baseline rows", &run->before.content, error);
     if (status != DIVA_OK) {
@@ -175,14 +188,26 @@ static enum diva_status read_content(struct diva_check_run *run, struct diva_err
   return status;
 }
 
+static enum diva_status open_baseline(struct diva_check_run *run, struct diva_dataset *dataset,
+                                      struct diva_error *error) {
+  const struct diva_check_options *options = run->options;
+  run->has_baseline = options->baseline || options->state;
+  if (options->baseline) {
+    diva_check_version_open(options->baseline, &run->before);
+  } else if (options->state) {
+    diva_check_version_saved(options->state, &run->before);
+    return diva_state_check(options->state, dataset, &options->analysis, error);
+  }
+  return DIVA_OK;
+}
+
 static enum diva_status prepare(struct diva_check_run *run, struct diva_dataset *dataset,
                                 struct diva_check *check, struct diva_error *error) {
   diva_check_version_open(dataset, &run->after);
-  if (run->options->baseline) {
-    diva_check_version_open(run->options->baseline, &run->before);
-    run->has_baseline = true;
+  enum diva_status status = open_baseline(run, dataset, error);
+  if (status == DIVA_OK) {
+    status = open_target(run, run->options->target, error);
   }
-  enum diva_status status = open_target(run, run->options->target, error);
   if (status == DIVA_OK) {
     status =
         diva_check_match(&run->after, run->has_baseline ? &run->before : NULL, &run->match, error);
@@ -273,6 +298,7 @@ static void close_run(struct diva_check_run *run) {
   diva_check_version_close(&run->target);
   free(run->target_classes);
   free(run->target_rows);
+  diva_state_destroy(run->sums);
 }
 
 /* The findings outlive the policy that they were held against. */

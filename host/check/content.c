@@ -4,6 +4,7 @@
 #include "host/core/core.h"
 #include "host/dataset/prefetch.h"
 #include "host/dataset/widen.h"
+#include "host/state/row_hash.h"
 
 #include <diva/system.h>
 #include <math.h>
@@ -65,6 +66,8 @@ static void read_tile(const struct reading *reading, const struct diva_prefetch_
   const struct diva_content *content = reading->content;
   const int64_t d = content->columns;
   const int64_t row_bytes = d * diva_dtype_size(type);
+  diva_row_hashes(tile->features, tile->count, row_bytes, reading->threads,
+                  content->stored_hash + tile->first);
 #pragma omp parallel for num_threads(reading->threads)
   for (int64_t i = 0; i < tile->count; i++) {
     double *values = reading->values + i * d;
@@ -107,6 +110,7 @@ static enum diva_status allocate(struct diva_content *content, struct diva_error
   const int64_t d = content->columns;
   const struct wanted wanted[] = {
       {(void **)&content->row_hash, n, sizeof *content->row_hash},
+      {(void **)&content->stored_hash, n, sizeof *content->stored_hash},
       {(void **)&content->fault_column, n, sizeof *content->fault_column},
       {(void **)&content->column_hash, d, sizeof *content->column_hash},
       {(void **)&content->first, d, sizeof *content->first},
@@ -185,6 +189,7 @@ enum diva_status diva_content_read(struct diva_dataset *dataset, int threads,
 
 void diva_content_free(struct diva_content *content) {
   free(content->row_hash);
+  free(content->stored_hash);
   free(content->column_hash);
   free(content->first);
   free(content->constant);

@@ -147,6 +147,7 @@ enum diva_status diva_check_fit_run(const struct diva_check_run *run,
   options.weights = weights;
   options.groups = groups;
   options.derivative = request->derivative;
+  options.sums = request->sums;
   if (status == DIVA_OK) {
     status = solve(run, version, &options, out, error);
   }
@@ -174,6 +175,11 @@ static enum diva_status settle(struct diva_check_run *run, const struct diva_che
   model->weights = model->importance = model->validation_importance = NULL;
   model->groups = NULL;
   model->scores = NULL;
+  model->sums = NULL;
+  if (run->before.state) {
+    diva_state_model(run->before.state, model);
+    return DIVA_OK;
+  }
   if (!first->has_targets) {
     const bool open = model->scale == DIVA_SCALE_AUTO || model->kernel == DIVA_KERNEL_AUTO ||
                       (model->kernel == DIVA_KERNEL_RBF && !(model->rbf_bandwidth > 0.0));
@@ -206,28 +212,74 @@ static void hold(struct diva_check_run *run, const struct diva_summary *first, b
   }
 }
 
+/* What a state saved of the fit to the baseline, row by row. */
+static enum diva_status recall(struct diva_check_run *run, struct diva_error *error) {
+  const struct diva_check_version *before = &run->before;
+  struct diva_check_fit *then = &run->then;
+  struct diva_state_rows saved;
+  struct diva_state_info info;
+  diva_state_rows(before->state, &saved);
+  diva_state_describe(before->state, &info);
+  *then = (struct diva_check_fit){.rows = before->rows};
+  then->summary.lambda = info.lambda;
+  then->summary.loo = info.loo;
+  enum diva_status status =
+      diva_allocate(before->rows, sizeof *then->wrong, "mistakes", (void **)&then->wrong, error);
+  if (status == DIVA_OK) {
+    status = diva_allocate(before->rows, sizeof *then->loss, "losses", (void **)&then->loss, error);
+  }
+  for (int64_t i = 0; i < before->rows && status == DIVA_OK; i++) {
+    const bool counted = saved.weight[i] > 0.0;
+    then->loss[i] = counted ? saved.loo_loss[i] : (double)NAN;
+    then->wrong[i] = counted && before->labels
+                         ? (double)(saved.suggested_label[i] != before->labels[i])
+                         : (double)NAN;
+  }
+  return status;
+}
+
+/* The sums of this version from those of the baseline, where the model can use them. */
+static enum diva_status update_sums(struct diva_check_run *run, struct diva_error *error) {
+  const struct diva_analysis_options *model = &run->model;
+  if (run->has_target || model->kernel != DIVA_KERNEL_LINEAR || model->solver == DIVA_SOLVER_DUAL) {
+    return DIVA_OK;
+  }
+  return diva_state_update(run->before.state, NULL, run->after.dataset, model, NULL, &run->sums,
+                           error);
+}
+
+static enum diva_status fit_baseline(struct diva_check_run *run, struct diva_error *error) {
+  const struct diva_check_fit_request request = {0};
+  if (run->before.state) {
+    const enum diva_status status = recall(run, error);
+    return status == DIVA_OK ? update_sums(run, error) : status;
+  }
+  const enum diva_status status =
+      diva_check_fit_run(run, &run->before, &request, &run->then, error);
+  if (status != DIVA_OK) {
+    diva_error_prefix(error, "baseline: ");
+    return status;
+  }
+  hold(run, &run->then.summary, run->before.columns == run->after.columns);
+  return DIVA_OK;
+}
+
 enum diva_status diva_check_fits(struct diva_check_run *run, struct diva_error *error) {
   const bool compare = run->has_baseline && !run->incomparable;
-  const struct diva_check_fit_request request = {0};
-  const struct diva_check_fit_request with_derivative = {.derivative = true};
-  const bool derivative = run->has_baseline && run->match.added > 0 && run->match.kept > 0 &&
-                          run->options->policy.on[DIVA_RULE_ADDED_ROWS];
   if (run->fitted || run->blocked) {
     return DIVA_OK;
   }
   run->fitted = true;
   enum diva_status status = settle(run, compare ? &run->before : &run->after, error);
   if (status == DIVA_OK && compare) {
-    status = diva_check_fit_run(run, &run->before, &request, &run->then, error);
-    if (status != DIVA_OK) {
-      diva_error_prefix(error, "baseline: ");
-      return status;
-    }
-    hold(run, &run->then.summary, run->before.columns == run->after.columns);
+    status = fit_baseline(run, error);
   }
+  const struct diva_check_fit_request request = {
+      .derivative = run->has_baseline && run->match.added > 0 && run->match.kept > 0 &&
+                    run->options->policy.on[DIVA_RULE_ADDED_ROWS],
+      .sums = run->sums};
   if (status == DIVA_OK) {
-    status = diva_check_fit_run(run, &run->after, derivative ? &with_derivative : &request,
-                                &run->now, error);
+    status = diva_check_fit_run(run, &run->after, &request, &run->now, error);
   }
   if (status == DIVA_OK) {
     hold(run, &run->now.summary, true);

@@ -65,10 +65,56 @@ static enum diva_status find_copies(const struct diva_content *content, int64_t 
   return DIVA_OK;
 }
 
+/* Mean and variance of a column in a saved state, over all rows. */
+static void recall_column(const struct diva_check_version *before, int64_t j, double *mean,
+                          double *variance) {
+  struct diva_state_sums sums;
+  diva_state_sums(before->state, &sums);
+  *mean = sums.row_mean[j];
+  *variance = sums.row_square[j] / (double)before->rows;
+}
+
+static bool was_constant(const struct diva_check_run *run, int64_t j) {
+  double mean;
+  double variance;
+  if (!run->before.state) {
+    return run->before.content.constant[j];
+  }
+  recall_column(&run->before, j, &mean, &variance);
+  return variance <= 1e-12 * mean * mean;
+}
+
+/* Whether two columns were equal; of a state it is enough that their moments are. */
+static bool were_equal(const struct diva_check_run *run, int64_t a, int64_t b) {
+  double mean[2];
+  double variance[2];
+  if (!run->before.state) {
+    return run->before.content.column_hash[a] == run->before.content.column_hash[b];
+  }
+  recall_column(&run->before, a, &mean[0], &variance[0]);
+  recall_column(&run->before, b, &mean[1], &variance[1]);
+  return fabs(mean[0] - mean[1]) <= 1e-9 * sqrt(variance[0]) &&
+         fabs(variance[0] - variance[1]) <= 1e-9 * variance[0];
+}
+
+/*
+ * Rows of a state with another value than c, as few as its moments allow if all lie to one side:
+ * m of n rows with the mean u of x - c and the variance s^2 have m >= n u^2 / (u^2 + s^2). Less
+ * than one: they lie to both sides, and are many.
+ */
+static int64_t guess_others(const struct diva_check_run *run, int64_t j) {
+  double mean;
+  double variance;
+  recall_column(&run->before, j, &mean, &variance);
+  const double apart = mean - run->after.content.first[j];
+  const double fewest = (double)run->before.rows * apart * apart / (apart * apart + variance);
+  return fewest < 0.5 ? run->before.rows : (int64_t)ceil(fewest - 1e-6);
+}
+
 /* Counts for each column that is marked the rows of the baseline with another value than its
  * constant one here. */
-static enum diva_status count_others(const struct diva_check_run *run, const uint8_t *marked,
-                                     int64_t *others, struct diva_error *error) {
+static enum diva_status read_others(const struct diva_check_run *run, const uint8_t *marked,
+                                    int64_t *others, struct diva_error *error) {
   struct diva_dataset_info info;
   struct diva_prefetch *prefetch = NULL;
   const int64_t d = run->before.columns;
@@ -101,6 +147,17 @@ static enum diva_status count_others(const struct diva_check_run *run, const uin
   return status;
 }
 
+static enum diva_status count_others(const struct diva_check_run *run, const uint8_t *marked,
+                                     int64_t *others, struct diva_error *error) {
+  if (!run->before.state) {
+    return read_others(run, marked, others, error);
+  }
+  for (int64_t j = 0; j < run->before.columns; j++) {
+    others[j] = marked[j] ? guess_others(run, j) : 0;
+  }
+  return DIVA_OK;
+}
+
 /*
  * Whether a column that `others` of the baseline's rows would not let be constant can have lost
  * them by chance: none of them is among the rows kept, nor among the added ones if those are drawn
@@ -119,13 +176,12 @@ static bool is_chance(const struct diva_check_run *run, int64_t others) {
 static enum diva_status judge_constant(const struct diva_check_run *run, struct columns *columns,
                                        struct diva_error *error) {
   const struct diva_content *after = &run->after.content;
-  const struct diva_content *before = &run->before.content;
   const int64_t d = after->columns;
-  const bool compare = run->has_baseline && before->columns == d;
+  const bool compare = run->has_baseline && run->before.columns == d;
   int64_t *others = NULL;
   int64_t constant = 0;
   for (int64_t j = 0; j < d; j++) {
-    if (after->constant[j] && !(compare && before->constant[j])) {
+    if (after->constant[j] && !(compare && was_constant(run, j))) {
       columns->fault[j] = FAULT_CONSTANT;
       constant++;
     }
@@ -150,12 +206,11 @@ static enum diva_status judge_constant(const struct diva_check_run *run, struct 
 static enum diva_status judge_copies(const struct diva_check_run *run, struct columns *columns,
                                      struct diva_error *error) {
   const struct diva_content *after = &run->after.content;
-  const struct diva_content *before = &run->before.content;
-  const bool compare = run->has_baseline && before->columns == after->columns;
+  const bool compare = run->has_baseline && run->before.columns == after->columns;
   enum diva_status status = find_copies(after, columns->copy_of, error);
   for (int64_t j = 0; j < after->columns && status == DIVA_OK; j++) {
     const int64_t first = columns->copy_of[j];
-    const bool was = compare && first >= 0 && before->column_hash[j] == before->column_hash[first];
+    const bool was = compare && first >= 0 && were_equal(run, j, first);
     if (first >= 0 && !was && columns->fault[j] == FAULT_NONE) {
       columns->fault[j] = FAULT_COPY;
     }

@@ -225,7 +225,7 @@ enum diva_status diva_check_near_duplicates(struct diva_check_run *run, struct d
     status = name_copies(run, &now, error);
   }
   if (status == DIVA_OK) {
-    status = run->has_baseline && run->before.content.faulty_rows == 0
+    status = run->before.dataset && run->before.content.faulty_rows == 0
                  ? compare_copies(run, &now, error)
                  : describe_copies(run, &now, error);
   }

@@ -58,6 +58,15 @@ static void describe(const struct column_drift *drift, char words[DIVA_CHECK_WOR
            (long long)drift->column, drift->mean, drift->spread);
 }
 
+static double mean_before(const struct diva_check_run *run, int64_t column) {
+  struct diva_state_sums saved;
+  if (!run->before.state) {
+    return run->before.content.mean[column];
+  }
+  diva_state_sums(run->before.state, &saved);
+  return saved.row_mean[column];
+}
+
 /* The columns that moved, farthest first: those that trip a limit, and no more than a few. */
 static enum diva_status find_columns(struct diva_check_run *run, const struct column_drift *drifts,
                                      int64_t *moved, struct diva_error *error) {
@@ -74,7 +83,7 @@ static enum diva_status find_columns(struct diva_check_run *run, const struct co
     describe(&drifts[j], words);
     finding.subject = subject;
     finding.value = drifts[j].value;
-    finding.before = run->before.content.mean[drifts[j].column];
+    finding.before = mean_before(run, drifts[j].column);
     finding.after = run->after.content.mean[drifts[j].column];
     status = diva_check_find(run->findings, DIVA_RULE_DRIFT, &finding, error, "%s", words);
   }
@@ -124,6 +133,60 @@ static enum diva_status judge(struct diva_check_run *run, const struct diva_two_
   return status;
 }
 
+/*
+ * Variance of a difference of means, in units of the variance of one value: a row that is the same
+ * in both versions is one draw (mean_change.h).
+ */
+static double draw_variance(const struct diva_check_run *run) {
+  const double n = (double)run->after.rows;
+  const double m = (double)run->before.rows;
+  const double same = (double)(run->match.kept - run->match.changed);
+  const double apart = 1.0 / n - 1.0 / m;
+  return same * apart * apart + (n - same) / (n * n) + (m - same) / (m * m);
+}
+
+/* A saved state has means and variances, and no rows to tell apart or to know rare values by: means
+ * alone are compared. */
+static enum diva_status judge_saved(struct diva_check_run *run, struct diva_error *error) {
+  const int64_t d = run->after.columns;
+  const double z = diva_check_width(run, d);
+  const double spread = sqrt(draw_variance(run));
+  struct diva_state_sums saved;
+  struct column_drift *drifts = NULL;
+  int64_t moved = 0;
+  enum diva_status status =
+      diva_allocate(d, sizeof *drifts, "drift of columns", (void **)&drifts, error);
+  diva_state_sums(run->before.state, &saved);
+  for (int64_t j = 0; j < d && status == DIVA_OK; j++) {
+    const double square = saved.row_square[j] / (double)run->before.rows;
+    struct diva_column_change change = {.mean_error = spread};
+    if (square > 0.0 && !run->after.content.constant[j]) {
+      change.mean = (run->after.content.mean[j] - saved.row_mean[j]) /
+                    sqrt(0.5 * (square + run->after.content.square[j]));
+      change.spread =
+          (run->after.content.square[j] - square) / (0.5 * (square + run->after.content.square[j]));
+      change.spread_error = (double)INFINITY;
+    }
+    drifts[j] = measure(&change, j, z);
+  }
+  if (status == DIVA_OK) {
+    qsort(drifts, (size_t)d, sizeof *drifts, compare_drifts);
+    status = find_columns(run, drifts, &moved, error);
+  }
+  if (status == DIVA_OK) {
+    struct diva_check_finding finding = diva_check_finding_none();
+    char words[DIVA_CHECK_WORDS];
+    finding.value = drifts[0].value;
+    describe(&drifts[0], words);
+    status = diva_check_find(run->findings, DIVA_RULE_DRIFT, &finding, error,
+                             "%lld of %lld columns moved%s%s (means only: a state has no rows)",
+                             (long long)moved, (long long)d, moved > 0 ? ", most " : "",
+                             moved > 0 ? words : "");
+  }
+  free(drifts);
+  return status;
+}
+
 enum diva_status diva_check_drift(struct diva_check_run *run, struct diva_error *error) {
   const char *why = !run->has_baseline ? "there is no baseline" : run->blocked;
   struct diva_two_sample versions;
@@ -135,6 +198,9 @@ enum diva_status diva_check_drift(struct diva_check_run *run, struct diva_error 
   }
   if (why) {
     return diva_check_skip(run->findings, DIVA_RULE_DRIFT, error, "%s", why);
+  }
+  if (run->before.state) {
+    return judge_saved(run, error);
   }
   enum diva_status status = diva_two_sample_run(run, &versions, error);
   if (status == DIVA_OK) {

@@ -223,5 +223,5 @@ enum diva_status diva_check_group_error(struct diva_check_run *run, struct diva_
     return diva_check_skip(run->findings, DIVA_RULE_GROUP_ERROR, error,
                            "every row is of one group");
   }
-  return find_unseen(run, compare && has_two_groups(&run->before), error);
+  return find_unseen(run, compare && run->before.dataset && has_two_groups(&run->before), error);
 }

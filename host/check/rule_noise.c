@@ -153,7 +153,7 @@ static enum diva_status describe(struct diva_check_run *run, const struct noise 
 
 static enum diva_status judge(struct diva_check_run *run, struct noise *now, struct noise *then,
                               struct diva_error *error) {
-  const bool compares = run->has_baseline && !run->incomparable;
+  const bool compares = run->has_baseline && !run->incomparable && run->before.dataset;
   enum diva_status status = clean(run, &run->after, now, error);
   if (status == DIVA_OK && !now->summary.features_tell) {
     return diva_check_skip(run->findings, DIVA_RULE_LABEL_NOISE, error,

@@ -32,6 +32,7 @@ struct diva_check_run {
   struct diva_analysis_options model; /**< settled on the baseline, or without one here */
   bool fitted;
   struct diva_check_fit now, then; /**< of this version; of the baseline */
+  struct diva_state *sums; /**< of this version, from the state of the baseline (owned); NULL */
 };
 
 /** Fits the model to both versions, once; DIVA_OK and nothing done where `blocked`. */
@@ -42,6 +43,7 @@ struct diva_check_fit_request {
   const double *weights; /**< rows of the version; NULL: its own */
   const int32_t *groups; /**< rows: left out together; NULL: none */
   bool derivative;
+  const struct diva_state *sums; /**< of exactly these rows and weights; NULL: none */
 };
 
 /** One more fit of a version by the settled model. Free with diva_check_fit_free(). */

@@ -30,6 +30,23 @@ void diva_check_version_open(struct diva_dataset *dataset, struct diva_check_ver
   out->group_count = count_groups(out->groups, out->rows);
 }
 
+void diva_check_version_saved(const struct diva_state *state, struct diva_check_version *out) {
+  struct diva_state_info info;
+  struct diva_state_rows rows;
+  diva_state_describe(state, &info);
+  diva_state_rows(state, &rows);
+  *out = (struct diva_check_version){.state = state,
+                                     .rows = info.rows,
+                                     .columns = info.columns,
+                                     .outputs = info.outputs,
+                                     .has_targets = info.has_targets,
+                                     .has_ids = info.has_ids,
+                                     .labels = rows.label,
+                                     .groups = rows.group,
+                                     .group_count = rows.group ? info.groups : 0,
+                                     .weights = rows.weight};
+}
+
 void diva_check_version_close(struct diva_check_version *version) {
   free(version->classes);
   free(version->groups_both);
@@ -39,15 +56,18 @@ void diva_check_version_close(struct diva_check_version *version) {
 
 const char *diva_check_id(const struct diva_check_version *version, int64_t row,
                           char scratch[DIVA_ID_SCRATCH_SIZE]) {
-  return diva_dataset_id(version->dataset, row, scratch);
+  return version->state ? diva_state_id(version->state, row, scratch)
+                        : diva_dataset_id(version->dataset, row, scratch);
 }
 
 static const char *own_class_name(const struct diva_check_version *version, int64_t number) {
-  return diva_dataset_class_name(version->dataset, number);
+  return version->state ? diva_state_class_name(version->state, number)
+                        : diva_dataset_class_name(version->dataset, number);
 }
 
 static const char *own_group_name(const struct diva_check_version *version, int64_t number) {
-  return diva_dataset_group_name(version->dataset, number);
+  return version->state ? diva_state_group_name(version->state, number)
+                        : diva_dataset_group_name(version->dataset, number);
 }
 
 /* FNV-1a, then a mix because the slot is taken from the low bits. */
@@ -232,8 +252,15 @@ bool diva_check_is_same(const struct diva_check_version *after,
                         const struct diva_check_version *before,
                         const struct diva_check_match *match, int64_t row) {
   const int64_t j = match->before_of[row];
-  return j >= 0 && after->columns == before->columns &&
-         after->content.row_hash[row] == before->content.row_hash[j];
+  if (j < 0 || after->columns != before->columns) {
+    return false;
+  }
+  if (before->state) {
+    struct diva_state_rows saved;
+    diva_state_rows(before->state, &saved);
+    return after->content.stored_hash[row] == saved.hash[j];
+  }
+  return after->content.row_hash[row] == before->content.row_hash[j];
 }
 
 static int64_t find_code(const int32_t *of, int64_t count, int64_t number) {

@@ -8,9 +8,12 @@
 
 #include "content.h"
 
+#include <diva/state.h>
+
 /** The version that is checked, or the baseline. */
 struct diva_check_version {
-  struct diva_dataset *dataset; /**< borrowed */
+  struct diva_dataset *dataset;   /**< borrowed; NULL: a saved state */
+  const struct diva_state *state; /**< borrowed; NULL: a dataset */
   int64_t rows, columns, outputs;
   bool has_targets, has_ids;
   const int32_t *labels; /**< rows, borrowed; NULL for targets */
@@ -19,11 +22,14 @@ struct diva_check_version {
   const double *weights;       /**< rows, borrowed; NULL: all are 1 */
   int32_t *classes;            /**< rows: `labels` in the numbering of both versions (owned) */
   int32_t *groups_both;        /**< rows: `groups` likewise (owned) */
-  struct diva_content content; /**< zeroed until it is read */
+  struct diva_content content; /**< zeroed until it is read; a state's stays so */
 };
 
 /** Everything but the content. Close whatever came of this. */
 void diva_check_version_open(struct diva_dataset *dataset, struct diva_check_version *out);
+
+/** A baseline of which only a state was saved: everything but features. */
+void diva_check_version_saved(const struct diva_state *state, struct diva_check_version *out);
 void diva_check_version_close(struct diva_check_version *version);
 
 /** Id of a row; borrowed from version or scratch. */
@@ -52,7 +58,7 @@ enum diva_status diva_check_match(struct diva_check_version *after,
 void diva_check_match_free(struct diva_check_match *match);
 
 /** Whether a row of this version is in the baseline with the same features; the content of both is
- * read. */
+ * read, or one is a state. */
 bool diva_check_is_same(const struct diva_check_version *after,
                         const struct diva_check_version *before,
                         const struct diva_check_match *match, int64_t row);

@@ -75,7 +75,8 @@ struct diva_check_options {
   struct diva_analysis_options analysis; /**< model, backend, threads, seed, progress */
   struct diva_policy policy;             /**< borrowed contents */
   struct diva_dataset *baseline;         /**< borrowed; NULL: none */
-  const struct diva_state *state;        /**< a saved baseline instead, borrowed; NULL: none */
+  const struct diva_state *state;        /**< a saved baseline instead, borrowed; NULL: none. Its
+                                              model is what the version is compared by */
   struct diva_dataset *target;           /**< labelled rows that the error is measured on, and that
                                               must not leak into training; NULL: LOO */
   const int32_t *split;                  /**< rows: code of its /split, -1: none; NULL: none */
