@@ -103,6 +103,7 @@ static enum diva_status add_inputs(json_t *record, const struct diva_check_repor
   }
   if (report->state) {
     json_object_set_new(record, "state", diva_report_string(report->state));
+    json_object_set_new(record, "state_sha256", diva_report_string(report->state_checksum));
   }
   if (!status) {
     status = diva_report_add_other(record, "target", "target_sha256", report->target, error);

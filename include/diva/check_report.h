@@ -35,6 +35,7 @@ struct diva_check_report {
   const struct diva_dataset *dataset;  /**< that was checked */
   const struct diva_dataset *baseline; /**< NULL: none */
   const char *state;                   /**< path of a saved baseline; NULL: none */
+  const char *state_checksum;          /**< SHA-256 of its content; NULL: none */
   const struct diva_dataset *target;   /**< NULL: none */
   const char *policy_path;             /**< NULL: the defaults */
   double confidence;                   /**< of the policy */

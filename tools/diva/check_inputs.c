@@ -14,6 +14,16 @@ enum diva_status cli_check_inputs_open_dataset(struct cli_check_inputs *inputs,
                            &request->settings->dataset, &inputs->dataset, error);
 }
 
+/* A dataset, or the state that was saved of one. */
+static enum diva_status open_baseline(struct cli_check_inputs *inputs,
+                                      const struct cli_settings *settings,
+                                      struct diva_error *error) {
+  return diva_state_is_file(settings->baseline)
+             ? diva_state_read(settings->baseline, &inputs->state, error)
+             : diva_dataset_open(&settings->baseline, 1, &settings->dataset, &inputs->baseline,
+                                 error);
+}
+
 /* Weights and groups of the target play no part; it may lack classes. */
 static enum diva_status open_target(struct cli_check_inputs *inputs,
                                     const struct cli_settings *settings, struct diva_error *error) {
@@ -64,8 +74,7 @@ enum diva_status cli_check_inputs_open(struct cli_check_inputs *inputs,
     status = diva_policy_read(settings->policy, &inputs->policy, error);
   }
   if (!status && settings->baseline) {
-    status =
-        diva_dataset_open(&settings->baseline, 1, &settings->dataset, &inputs->baseline, error);
+    status = open_baseline(inputs, settings, error);
   }
   if (!status && settings->target) {
     status = open_target(inputs, settings, error);
@@ -102,6 +111,7 @@ void cli_check_inputs_close(struct cli_check_inputs *inputs) {
   diva_dataset_close(inputs->splits);
   diva_dataset_close(inputs->target);
   diva_dataset_close(inputs->baseline);
+  diva_state_destroy(inputs->state);
   diva_dataset_close(inputs->dataset);
   diva_policy_release(&inputs->policy);
 }

@@ -10,7 +10,8 @@
 
 struct cli_check_inputs {
   struct diva_dataset *dataset;
-  struct diva_dataset *baseline; /**< NULL: none */
+  struct diva_dataset *baseline; /**< NULL: none, or ... */
+  struct diva_state *state;      /**< ... a saved one; NULL: none */
   struct diva_dataset *target;   /**< NULL: none */
   struct diva_dataset *splits;   /**< the dataset once more, its groups the splits; NULL: none */
   struct diva_policy policy;

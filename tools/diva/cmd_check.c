@@ -53,6 +53,7 @@ static enum diva_status hold(const struct cli_check_inputs *inputs,
   options.analysis.progress = cli_meter_progress(meter);
   options.policy = inputs->policy;
   options.baseline = inputs->baseline;
+  options.state = inputs->state;
   options.target = inputs->target;
   options.split = inputs->splits ? diva_dataset_groups(inputs->splits) : NULL;
   options.group = settings->dataset.group;
@@ -67,12 +68,23 @@ static enum diva_status tell(const struct cli_check_inputs *inputs,
   const struct cli_settings *settings = request->settings;
   struct diva_check_summary summary;
   struct diva_check_report report;
+  struct diva_state_info state = {0};
+  if (inputs->state) {
+    diva_state_describe(inputs->state, &state);
+  }
   diva_check_summary(check, &summary);
+  if (inputs->state && summary.baseline_rows < 0) {
+    return diva_error_set(error, DIVA_ERROR_USAGE,
+                          "%s: is a saved state; the rules compare with datasets only",
+                          settings->baseline);
+  }
   diva_check_report_init(&report);
   report.argument_count = request->argument_count;
   report.arguments = request->arguments;
   report.dataset = inputs->dataset;
   report.baseline = inputs->baseline;
+  report.state = inputs->state ? settings->baseline : NULL;
+  report.state_checksum = state.checksum;
   report.target = inputs->target;
   report.policy_path = settings->policy;
   report.confidence = inputs->policy.confidence;
@@ -137,9 +149,9 @@ static const struct cli_option against_options[] = {
     {.name = "baseline",
      .type = CLI_FILE,
      .offset = FIELD(baseline),
-     .value = "OLD.h5",
-     .help = "the version before, whose rows are known by their ids; without it the rules that "
-             "compare are skipped",
+     .value = "OLD",
+     .help = "the version before, a dataset or the state that 'diva state' saved of it, whose rows "
+             "are known by their ids; without it the rules that compare are skipped",
      .fallback = ""},
     {.name = "target",
      .type = CLI_FILE,
