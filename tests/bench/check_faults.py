@@ -86,9 +86,6 @@ class World:
     def wrong_labels(self, labels):
         return (labels + self.rng.integers(1, self.classes, len(labels))) % self.classes
 
-    def largest_class(self, labels):
-        return int(np.bincount(labels[labels >= 0]).argmax())
-
 
 def informative_column(features):
     """The column of the median spread among those that vary in most rows."""
@@ -135,13 +132,13 @@ def noisy(world):
     return new, new.ids[rows], []
 
 
-@fault("half of a class mislabelled", ["relabelled", "class-error"],
+@fault("half of a class called another", ["relabelled", "class-error"],
        ["label-noise", "loo-error", "class-balance", "group-error"])
 def one_class_noisy(world):
     new = world.baseline.take(slice(None))
-    rows = np.flatnonzero(new.labels == world.largest_class(new.labels))
-    rows = rows[::2]
-    new.labels[rows] = world.wrong_labels(new.labels[rows])
+    order = np.argsort(-np.bincount(new.labels))
+    rows = np.flatnonzero(new.labels == order[0])[::2]
+    new.labels[rows] = order[1]
     return new, new.ids[rows], []
 
 
