@@ -53,6 +53,17 @@ struct cli_settings {
   bool no_curve;
   int64_t verify_folds; /**< 0: not given */
   bool verify;
+  const char *baseline; /**< path of the version before, NULL: none */
+  const char *policy;   /**< path of the policy, NULL: the defaults */
+  const char *split;    /**< name of the splits of the rows, NULL: none */
+  const char *junit;    /**< paths of a check's reports, NULL: none; "-": standard output */
+  const char *markdown, *sarif, *json_file;
+  const char *manifest; /**< path of the JSONL rows that reports point into, NULL: none */
+  const char *today;    /**< YYYY-MM-DD, NULL: by the clock */
+  bool init;
+  bool force;
+  bool strict_warnings;
+  bool annotations;
   bool rows_by_request; /**< no rows on standard output: the command has something else to say */
   bool quiet;
   bool json;
@@ -100,6 +111,7 @@ struct cli_request {
   const struct cli_settings *settings;
   char *const *files;
   int file_count;
+  int *exit_code; /**< of a run without an error; 0 unless the command has a verdict */
 };
 
 struct cli_example {
@@ -127,6 +139,7 @@ extern const struct cli_command cli_command_prune;
 extern const struct cli_command cli_command_extend;
 extern const struct cli_command cli_command_what_if;
 extern const struct cli_command cli_command_reweight;
+extern const struct cli_command cli_command_check;
 extern const struct cli_command cli_command_state;
 extern const struct cli_command cli_command_merge;
 extern const struct cli_command cli_command_convert;
