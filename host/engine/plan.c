@@ -112,7 +112,7 @@ static double count_flops(const struct diva_dataset_info *info,
   if (solver == DIVA_SOLVER_DUAL) {
     return m * m * d + 2.0 * m * m * m;
   }
-  const double squares = options->derivative ? 4.0 : 2.0;
+  const double squares = (options->derivative ? 4.0 : 2.0) - (options->sums ? 1.0 : 0.0);
   const double fourier = (double)diva_plan_fourier(options, training_rows);
   const double width = d + fourier;
   const double mapped_passes = 3.0;
@@ -223,7 +223,8 @@ enum diva_status diva_plan_make(const struct diva_dataset *train,
   }
   const bool second_loo_pass =
       options->loss == DIVA_LOSS_CROSS_ENTROPY && options->temperature == 0.0;
-  out->passes = dual ? 1 : 3 + (second_loo_pass ? 1 : 0) + (fourier > 0 ? 1 : 0);
+  const int first_pass = options->sums ? 0 : 1;
+  out->passes = dual ? 1 : first_pass + 2 + (second_loo_pass ? 1 : 0) + (fourier > 0 ? 1 : 0);
   out->flops = count_flops(&info, options, out->solver, training_rows);
   const enum diva_status status = check_memory(needed, options, error);
   out->memory = status == DIVA_OK ? (int64_t)needed : 0;
