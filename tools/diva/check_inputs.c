@@ -14,31 +14,12 @@ enum diva_status cli_check_inputs_open_dataset(struct cli_check_inputs *inputs,
                            &request->settings->dataset, &inputs->dataset, error);
 }
 
-/* Errors are compared row by row, by the model that the state has the errors of. */
-static enum diva_status open_state(struct cli_check_inputs *inputs,
-                                   const struct cli_settings *settings, struct diva_error *error) {
-  const double lambda = settings->analysis.lambda;
-  struct diva_state_info info;
-  const enum diva_status status = diva_state_read(settings->baseline, &inputs->state, error);
-  if (status) {
-    return status;
-  }
-  diva_state_describe(inputs->state, &info);
-  if (lambda > 0 && info.lambda > 0 && lambda != info.lambda) {
-    return diva_error_set(error, DIVA_ERROR_INPUT,
-                          "%s: its errors are those of lambda %g, not %g; leave --lambda out, or "
-                          "save a state with it",
-                          settings->baseline, info.lambda, lambda);
-  }
-  return DIVA_OK;
-}
-
 /* A dataset, or the state that was saved of one. */
 static enum diva_status open_baseline(struct cli_check_inputs *inputs,
                                       const struct cli_settings *settings,
                                       struct diva_error *error) {
   return diva_state_is_file(settings->baseline)
-             ? open_state(inputs, settings, error)
+             ? diva_state_read(settings->baseline, &inputs->state, error)
              : diva_dataset_open(&settings->baseline, 1, &settings->dataset, &inputs->baseline,
                                  error);
 }
