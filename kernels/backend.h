@@ -86,8 +86,9 @@ struct diva_row_results {
 };
 
 /**
- * The table of operations. Every entry but `wrap` is required. All but `probe`, `close` and
- * `buffer_destroy` return a status and record failures in the last parameter.
+ * The table of operations. Every entry is required but `wrap`, and the last group, which a backend
+ * has as a whole or not at all. All but `probe`, `close` and the two that destroy return a status
+ * and record failures in the last parameter.
  */
 struct diva_backend_ops {
   int version; /**< DIVA_BACKEND_VERSION */
@@ -235,6 +236,27 @@ struct diva_backend_ops {
    */
   enum diva_status (*eigen)(struct diva_backend *backend, struct diva_matrix a,
                             struct diva_vector eigenvalues, struct diva_error *error);
+
+  /* Of a device with memory of its own, to which rows travel while it works; else all NULL. */
+
+  /** Bytes that buffers may still take on the device. */
+  enum diva_status (*memory_free)(struct diva_backend *backend, int64_t *bytes,
+                                  struct diva_error *error);
+  /** Host memory from which upload_begin() is fastest; to be destroyed before close(). */
+  enum diva_status (*host_create)(struct diva_backend *backend, int64_t bytes, void **out,
+                                  struct diva_error *error);
+  void (*host_destroy)(struct diva_backend *backend, void *memory);
+  /**
+   * Begins host -> device beside the queue: the copy starts once the operations called before have
+   * taken effect, and runs while those called after it do, which may not touch the same bytes.
+   * Host memory and those bytes are the copy's until upload_finish().
+   */
+  enum diva_status (*upload_begin)(struct diva_backend *backend, struct diva_buffer *buffer,
+                                   int64_t byte_offset, const void *host, int64_t bytes,
+                                   struct diva_error *error);
+  /** Waits for all copies begun: operations called after it see what they brought. It does not
+   * wait for operations. */
+  enum diva_status (*upload_finish)(struct diva_backend *backend, struct diva_error *error);
 };
 
 /** The backend at an index, best first, or NULL past the end. A name known but not compiled in has

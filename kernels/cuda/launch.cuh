@@ -31,8 +31,7 @@ static cudaError_t diva_launch(void (*kernel)(Parameters...), dim3 grid, dim3 bl
   kernel<<<grid, block, 0, stream>>>(static_cast<Parameters>(arguments)...);
   return cudaGetLastError();
 #else
-  return cuda_emulation_launch(kernel, grid, block, stream,
-                               static_cast<Parameters>(arguments)...);
+  return cuda_emulation_launch(kernel, grid, block, stream, static_cast<Parameters>(arguments)...);
 #endif
 }
 
