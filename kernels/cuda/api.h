@@ -3,20 +3,19 @@
  * The part of CUDA that the backend calls, from C and from C++: nothing outside this list.
  *
  * Runtime, linked statically:
- *   cudaDriverGetVersion, cudaRuntimeGetVersion, cudaGetDeviceCount, cudaGetDevice, cudaSetDevice,
- *   cudaGetDeviceProperties (name, major, minor), cudaMemGetInfo, cudaMalloc, cudaFree,
- *   cudaMallocHost, cudaFreeHost, cudaMemcpyAsync, cudaMemcpy2DAsync, cudaMemsetAsync,
- *   cudaStreamCreateWithFlags, cudaStreamDestroy, cudaStreamSynchronize, cudaStreamWaitEvent,
- *   cudaEventCreateWithFlags, cudaEventDestroy, cudaEventRecord, cudaEventSynchronize,
- *   cudaGetLastError, cudaGetErrorString.
+ *   cudaDriverGetVersion, cudaGetDeviceCount, cudaGetDeviceProperties (name, major, minor,
+ *   totalGlobalMem), cudaMemGetInfo, cudaMalloc, cudaFree, cudaMallocHost, cudaFreeHost,
+ *   cudaMemcpyAsync, cudaMemsetAsync, cudaStreamCreateWithFlags, cudaStreamDestroy,
+ *   cudaStreamSynchronize, cudaStreamWaitEvent, cudaEventCreateWithFlags, cudaEventDestroy,
+ *   cudaEventRecord, cudaEventSynchronize, cudaGetLastError, cudaGetErrorString.
  * cuBLAS and cuSOLVER, found at run time by these symbols (libraries.h):
- *   cublasCreate_v2, cublasDestroy_v2, cublasSetStream_v2, cublasGetVersion_v2, cublasGemmEx,
+ *   cublasCreate_v2, cublasDestroy_v2, cublasSetStream_v2, cublasGetProperty,
  *   cublasGemmStridedBatchedEx, cublasDtrsm_v2,
  *   cusolverDnCreate, cusolverDnDestroy, cusolverDnSetStream, cusolverDnDpotrf,
  *   cusolverDnDpotrf_bufferSize, cusolverDnDsyevd, cusolverDnDsyevd_bufferSize, cusolverDnSsyevd,
  *   cusolverDnSsyevd_bufferSize.
- * Kernels: threadIdx, blockIdx, blockDim, gridDim, __syncthreads, __shfl_xor_sync, atomicMin (long
- * long), static __shared__ arrays; started by diva_launch() of launch.cuh and by nothing else.
+ * Kernels: threadIdx, blockIdx, blockDim, __syncthreads, __shfl_xor_sync (int, long long, double),
+ * atomicMin (long long), static __shared__ arrays; started by diva_launch() of launch.cuh alone.
  */
 #ifndef DIVA_CUDA_API_H
 #define DIVA_CUDA_API_H

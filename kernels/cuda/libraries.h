@@ -14,20 +14,14 @@ struct diva_cuda_libraries {
   cublasStatus_t (*create)(cublasHandle_t *handle);
   cublasStatus_t (*destroy)(cublasHandle_t handle);
   cublasStatus_t (*set_stream)(cublasHandle_t handle, cudaStream_t stream);
-  cublasStatus_t (*get_version)(cublasHandle_t handle, int *version);
+  cublasStatus_t (*get_property)(libraryPropertyType type, int *value);
   cublasStatus_t (*gemm)(cublasHandle_t handle, cublasOperation_t trans_a,
                          cublasOperation_t trans_b, int m, int n, int k, const void *alpha,
-                         const void *a, cudaDataType type_a, int lda, const void *b,
-                         cudaDataType type_b, int ldb, const void *beta, void *c,
-                         cudaDataType type_c, int ldc, cublasComputeType_t compute,
+                         const void *a, cudaDataType type_a, int lda, long long stride_a,
+                         const void *b, cudaDataType type_b, int ldb, long long stride_b,
+                         const void *beta, void *c, cudaDataType type_c, int ldc,
+                         long long stride_c, int count, cublasComputeType_t compute,
                          cublasGemmAlgo_t algorithm);
-  cublasStatus_t (*gemm_batched)(cublasHandle_t handle, cublasOperation_t trans_a,
-                                 cublasOperation_t trans_b, int m, int n, int k, const void *alpha,
-                                 const void *a, cudaDataType type_a, int lda, long long stride_a,
-                                 const void *b, cudaDataType type_b, int ldb, long long stride_b,
-                                 const void *beta, void *c, cudaDataType type_c, int ldc,
-                                 long long stride_c, int count, cublasComputeType_t compute,
-                                 cublasGemmAlgo_t algorithm);
   cublasStatus_t (*dtrsm)(cublasHandle_t handle, cublasSideMode_t side, cublasFillMode_t uplo,
                           cublasOperation_t trans, cublasDiagType_t diagonal, int m, int n,
                           const double *alpha, const double *a, int lda, double *b, int ldb);
