@@ -28,16 +28,18 @@ set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 
 # Binaries run on any machine of the architecture: no -march=native, SIMD flags are per file. Sums
 # are reproducible and NaN is a value: no -ffast-math.
-add_compile_options(
+set(warnings
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes
 )
 if(DIVA_WERROR)
-  add_compile_options(-Werror)
+  list(APPEND warnings -Werror)
 endif()
+add_compile_options("$<$<COMPILE_LANGUAGE:C>:${warnings}>")
 
 if(DIVA_SANITIZE)
-  add_compile_options(
+  set(sanitizers
     -fsanitize=${DIVA_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g1
   )
+  add_compile_options("$<$<COMPILE_LANGUAGE:C>:${sanitizers}>")
   add_link_options(-fsanitize=${DIVA_SANITIZE})
 endif()
