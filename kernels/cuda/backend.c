@@ -55,7 +55,7 @@ static enum diva_status find_device(struct cudaDeviceProp *device, struct diva_e
 }
 
 static enum diva_backend_state cuda_probe(char *detail, size_t detail_size) {
-  struct cudaDeviceProp device;
+  struct cudaDeviceProp device = {0};
   struct diva_cuda_libraries libraries;
   struct diva_error error;
   enum diva_status status = find_device(&device, &error);
@@ -226,7 +226,7 @@ static enum diva_status open_scratch(struct diva_backend *backend, struct diva_e
 
 static enum diva_status cuda_open(const struct diva_backend_config *config,
                                   struct diva_backend **out, struct diva_error *error) {
-  struct cudaDeviceProp device;
+  struct cudaDeviceProp device = {0};
   *out = NULL;
   struct diva_backend *backend = calloc(1, sizeof *backend);
   if (!backend) {
