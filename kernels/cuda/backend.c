@@ -42,7 +42,7 @@ static enum diva_status find_device(struct cudaDeviceProp *device, struct diva_e
   }
   const cudaError_t code = cudaGetDeviceCount(&count);
   if (code != cudaSuccess || count < 1) {
-    return diva_error_set(error, DIVA_ERROR_RESOURCE, "no device: %s",
+    return diva_error_set(error, DIVA_ERROR_RESOURCE, "no CUDA device: %s",
                           code != cudaSuccess ? cudaGetErrorString(code) : "none is visible");
   }
   status = diva_cuda_check(cudaGetDeviceProperties(device, DEVICE), "the device", error);
