@@ -12,6 +12,7 @@ endfunction()
 diva_switch(DIVA_CUDA "CUDA backend")
 diva_switch(DIVA_MPI "MPI communicator")
 diva_switch(DIVA_BUILD_TESTS "Tests (they need Criterion)")
+option(DIVA_SHADOW "The shadow backend, and the tests that run over it" OFF)
 option(DIVA_WERROR "Make compiler warnings errors" OFF)
 set(DIVA_SANITIZE "" CACHE STRING "Sanitizers to build with, for example address,undefined")
 
