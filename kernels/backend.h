@@ -6,7 +6,9 @@
  * have taken effect for the host after synchronize() or a download(). Tile operations never
  * allocate (open() is told the largest tile; the algebra of square matrices may take workspace),
  * never read host memory except in upload(), and check nothing that the engine has planned, except
- * what only they can see (a pivot, a launch, a NaN).
+ * what only they can see (a pivot, a launch, a NaN). A verdict that is in a status (cholesky) is
+ * waited for. What an operation writes overlaps nothing else that it is given. A failure on the
+ * device may be reported by a later call, synchronize() or download() at the latest.
  *
  * Matrices are row-major: element (i, j) is at offset + i * stride + j. A symmetric matrix holds
  * its upper triangle (j >= i) unless said otherwise. "Tile type" is float32 or float64, as the
@@ -105,6 +107,7 @@ struct diva_backend_ops {
 
   enum diva_status (*buffer_create)(struct diva_backend *backend, int64_t bytes,
                                     struct diva_buffer **out, struct diva_error *error);
+  /** Takes effect in its turn: operations that were called before still find the buffer. */
   void (*buffer_destroy)(struct diva_backend *backend, struct diva_buffer *buffer);
   /** host -> device; the host memory may be reused once the call returns. */
   enum diva_status (*upload)(struct diva_backend *backend, struct diva_buffer *buffer,
@@ -264,12 +267,14 @@ struct diva_backend_ops {
 struct diva_backend_entry {
   const char *name;
   const struct diva_backend_ops *ops; /**< NULL: not compiled */
+  bool for_tests; /**< taken by name only, and not described to users; the last entries */
 };
 
 const struct diva_backend_entry *diva_backend_at(int index);
 
 /**
- * Chooses by name; NULL or "auto": the first that is ready.
+ * Chooses by name; NULL or "auto": the one that the environment variable DIVA_BACKEND names, else
+ * the first that is ready.
  * @return DIVA_ERROR_USAGE for an unknown name, DIVA_ERROR_RESOURCE for one not compiled or without
  *         a device, with the reason
  */

@@ -13,6 +13,12 @@ diva_switch(DIVA_CUDA "CUDA backend")
 diva_switch(DIVA_MPI "MPI communicator")
 diva_switch(DIVA_BUILD_TESTS "Tests (they need Criterion)")
 option(DIVA_WERROR "Make compiler warnings errors" OFF)
+# Who asks for the tests gets the backend that is there for them; nobody else does.
+set(shadow OFF)
+if(DIVA_BUILD_TESTS STREQUAL ON)
+  set(shadow ON)
+endif()
+option(DIVA_SHADOW "The shadow backend, and the tests that run over it" ${shadow})
 set(DIVA_SANITIZE "" CACHE STRING "Sanitizers to build with, for example address,undefined")
 
 get_property(multi_config GLOBAL PROPERTY GENERATOR_IS_MULTI_CONFIG)
