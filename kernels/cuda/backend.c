@@ -115,6 +115,15 @@ static int64_t partial_bytes(const struct diva_backend_config *config) {
       part_bytes(moment_chunks * 2 * config->columns, (int64_t)sizeof(double)));
 }
 
+/* One part of a split factor: a tile, or in place 1 also a matrix of its columns or outputs. */
+static int64_t split_bytes(const struct diva_backend_config *config, int place) {
+  const int64_t other = larger(config->columns, config->outputs);
+  const int64_t rows = place == 0 ? config->tile_rows : larger(config->tile_rows, other);
+  const bool splits =
+      diva_cuda_float32_asked() == DIVA_CUDA_FLOAT32_TF32X3 && !config->double_tiles;
+  return splits ? part_bytes(rows * tile_stride(config), (int64_t)sizeof(float)) : 0;
+}
+
 /* The parts of the scratch, laid out from `data`; returns its end. With `data` NULL only the
  * difference of the two is of use. */
 static int64_t lay_out_scratch(const struct diva_backend_config *config, char *data,
@@ -123,13 +132,18 @@ static int64_t lay_out_scratch(const struct diva_backend_config *config, char *d
   const int64_t real = (int64_t)sizeof(double);
   const int64_t stride = tile_stride(config);
   const int64_t output_stride = padded(config->outputs);
+  const int64_t split[] = {split_bytes(config, 0), split_bytes(config, 1)};
   const int64_t sizes[] = {part_bytes(config->tile_rows * stride, element),
                            part_bytes(config->tile_rows * output_stride, element),
                            part_bytes(config->outputs * stride, element),
                            part_bytes(config->columns, real),
                            part_bytes(config->tile_rows, real),
                            partial_bytes(config),
-                           part_bytes(2, (int64_t)sizeof(int))};
+                           part_bytes(2, (int64_t)sizeof(int)),
+                           split[0],
+                           split[0],
+                           split[1],
+                           split[1]};
   enum { PARTS = sizeof sizes / sizeof sizes[0] };
   int64_t starts[PARTS];
   int64_t end = 0;
@@ -150,6 +164,8 @@ static int64_t lay_out_scratch(const struct diva_backend_config *config, char *d
         .partials = data + starts[5],
         .partial_count = partial_count(config),
         .found = (int *)(void *)(data + starts[6]),
+        .high = {data + starts[7], data + starts[9]},
+        .low = {data + starts[8], data + starts[10]},
     };
   }
   return end;
@@ -234,6 +250,7 @@ static enum diva_status cuda_open(const struct diva_backend_config *config,
   }
   backend->config = *config;
   backend->element = element_bytes(config);
+  backend->float32 = diva_cuda_float32_asked();
   enum diva_status status = find_device(&device, error);
   if (status == DIVA_OK) {
     status = diva_cuda_libraries_load(&backend->libraries, error);

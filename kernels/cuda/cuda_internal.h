@@ -20,6 +20,20 @@
 /** Rows over which a product of float32 tiles adds in float32. */
 enum { DIVA_CUDA_CHUNK_ROWS = 256 };
 
+/**
+ * How float32 factors are multiplied. The sums are the same to float32 accuracy, but for how tensor
+ * cores round when they add, which has to be measured: PLAIN unless asked for otherwise.
+ */
+enum diva_cuda_float32 {
+  DIVA_CUDA_FLOAT32_PLAIN, /**< by the float32 units */
+  /** On tensor cores: a factor is high + low, 11 bits each, which leaves out less than 2^-24 of it;
+   * a product is high high + high low + low high, which leaves out as little. */
+  DIVA_CUDA_FLOAT32_TF32X3
+};
+
+/** The environment variable DIVA_CUDA_FLOAT32: "plain" (the default) or "tf32x3". */
+enum diva_cuda_float32 diva_cuda_float32_asked(void);
+
 /** Rows of a sum that are computed together: partial sums of so many rows stay in the L2 cache. */
 enum { DIVA_CUDA_BLOCK_COLUMNS = 512 };
 
@@ -47,6 +61,8 @@ struct diva_cuda_scratch {
   void *lambda_weights;  /**< outputs x stride, tile type: W' of one lambda */
   double *shrinkage;     /**< columns */
   double *row_values;    /**< tile_rows */
+  void *high[2];         /**< two factors of a product, as wide as a tile, float32: split */
+  void *low[2];          /**< else absent */
   void *partials;        /**< tile type or float64 */
   int64_t partial_count; /**< how many of chunks of rows fit */
   int *found;            /**< two of them: cuSOLVER's info, and a pivot */
@@ -56,6 +72,7 @@ struct diva_backend {
   struct diva_cuda_libraries libraries;
   struct diva_backend_config config;
   int64_t element; /**< bytes of an element of tile type */
+  enum diva_cuda_float32 float32;
   cudaStream_t stream;
   cudaStream_t copy_stream;
   cudaEvent_t ready; /**< what copy_stream waits for */
@@ -104,6 +121,41 @@ enum diva_status diva_cuda_allocate(int64_t bytes, const char *what, void **out,
 enum diva_status diva_cuda_reserve_work(struct diva_backend *backend, int64_t bytes,
                                         struct diva_error *error);
 
+/** A factor of a product: whole, or split into high and low parts. */
+struct diva_cuda_factor {
+  struct diva_cuda_tile values; /**< whole, or the high parts */
+  const void *low;              /**< with the stride of `values`; NULL: whole */
+};
+
+/** Its element (i, j), of tile type. */
+static inline const void *diva_cuda_element(const struct diva_backend *backend,
+                                            const struct diva_cuda_factor *factor, int64_t i,
+                                            int64_t j) {
+  return (const char *)factor->values.values + (i * factor->values.stride + j) * backend->element;
+}
+
+/** The low part of it; NULL of a whole factor. */
+static inline const void *diva_cuda_low_element(const struct diva_backend *backend,
+                                                const struct diva_cuda_factor *factor, int64_t i,
+                                                int64_t j) {
+  return factor->low
+             ? (const char *)factor->low + (i * factor->values.stride + j) * backend->element
+             : NULL;
+}
+
+/** Whether both factors of a product with an m x n result are to be split: not where the product is
+ * so narrow that reading them is all it does. */
+bool diva_cuda_splits(const struct diva_backend *backend, int64_t m, int64_t n);
+
+/**
+ * diag(weight) times a matrix of tile type (weight absent: the matrix), as a factor; `split` as
+ * diva_cuda_splits() says. What is made of it lies in the scratch, in place 0 or 1: at most
+ * tile_rows rows in place 0, and as many as a tile or its columns or outputs are in place 1.
+ */
+enum diva_status diva_cuda_factor_of(struct diva_backend *backend, struct diva_matrix matrix,
+                                     struct diva_vector weight, bool split, int place,
+                                     struct diva_cuda_factor *out, struct diva_error *error);
+
 /** `count` products C = alpha op(A) op(B) + beta C on row-major blocks, `step_x` elements from one
  * X to the next. */
 struct diva_cuda_product {
@@ -111,8 +163,10 @@ struct diva_cuda_product {
   int64_t m, n, k;
   double alpha;
   const void *a;
+  const void *a_low; /**< both factors are whole (NULL) or split */
   int64_t lda, step_a;
   const void *b;
+  const void *b_low;
   int64_t ldb, step_b;
   double beta;
   void *c;
@@ -124,6 +178,11 @@ struct diva_cuda_product {
 enum diva_status diva_cuda_multiply_blocks(struct diva_backend *backend, bool double_values,
                                            const struct diva_cuda_product *product,
                                            struct diva_error *error);
+
+/** out = alpha Z W' + beta out, in tile type; W is outputs x columns. */
+enum diva_status diva_cuda_project(struct diva_backend *backend, struct diva_matrix z,
+                                   struct diva_matrix w, double alpha, double beta,
+                                   struct diva_cuda_tile out, struct diva_error *error);
 
 /* The operations, by file. */
 

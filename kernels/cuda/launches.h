@@ -75,6 +75,10 @@ cudaError_t diva_cuda_launch_convert(bool is_double, struct diva_cuda_tile from,
 cudaError_t diva_cuda_launch_weigh(bool is_double, struct diva_cuda_tile from, const double *weight,
                                    struct diva_cuda_tile to, cudaStream_t stream);
 
+/** high + low = diag(weight) from, both float32 of 11 bits and one stride; weight NULL: 1. */
+cudaError_t diva_cuda_launch_split(struct diva_cuda_tile from, const double *weight,
+                                   struct diva_cuda_tile high, float *low, cudaStream_t stream);
+
 /* fourier.cu */
 cudaError_t diva_cuda_launch_fourier(bool is_double, struct diva_cuda_tile u, double scale,
                                      const double *shift, bool constant_column,

@@ -7,28 +7,6 @@ static struct diva_cuda_tile output_scratch(const struct diva_backend *backend, 
                                  backend->scratch.output_stride};
 }
 
-/* out = Z W', in tile type. */
-static enum diva_status project(struct diva_backend *backend, struct diva_matrix z,
-                                struct diva_cuda_tile w, struct diva_cuda_tile out,
-                                struct diva_error *error) {
-  const struct diva_cuda_product product = {
-      .transpose_b = true,
-      .m = z.rows,
-      .n = w.rows,
-      .k = z.columns,
-      .alpha = 1.0,
-      .a = diva_cuda_address(z, 0, 0, backend->element),
-      .lda = z.stride,
-      .b = w.values,
-      .ldb = w.stride,
-      .beta = 0.0,
-      .c = out.values,
-      .ldc = out.stride,
-      .count = 1,
-  };
-  return diva_cuda_multiply_blocks(backend, backend->config.double_tiles, &product, error);
-}
-
 enum diva_status diva_cuda_prepare_rows(struct diva_backend *backend, struct diva_matrix raw,
                                         const struct diva_preparation *preparation,
                                         int64_t first_row, struct diva_matrix z,
@@ -129,8 +107,7 @@ enum diva_status diva_cuda_derivative_rows(struct diva_backend *backend, struct 
       .pull = diva_cuda_reals(gradient_dot_r),
       .quadratic = diva_cuda_reals(quadratic),
   };
-  const enum diva_status status =
-      project(backend, z, diva_cuda_tile(m, backend->element), direct, error);
+  const enum diva_status status = diva_cuda_project(backend, z, m, 1.0, 0.0, direct, error);
   if (status != DIVA_OK) {
     return status;
   }
@@ -147,6 +124,28 @@ struct path {
   double *sums;
 };
 
+/* T W', whole: T is the same for many lambdas, each with a W of its own. */
+static enum diva_status fit_path(struct diva_backend *backend, struct diva_matrix t,
+                                 struct diva_cuda_tile w, struct diva_cuda_tile out,
+                                 struct diva_error *error) {
+  const struct diva_cuda_product product = {
+      .transpose_b = true,
+      .m = t.rows,
+      .n = w.rows,
+      .k = t.columns,
+      .alpha = 1.0,
+      .a = diva_cuda_address(t, 0, 0, backend->element),
+      .lda = t.stride,
+      .b = w.values,
+      .ldb = w.stride,
+      .beta = 0.0,
+      .c = out.values,
+      .ldc = out.stride,
+      .count = 1,
+  };
+  return diva_cuda_multiply_blocks(backend, backend->config.double_tiles, &product, error);
+}
+
 static enum diva_status add_path_point(struct diva_backend *backend, const struct path *path,
                                        int64_t l, struct diva_error *error) {
   const bool doubles = backend->config.double_tiles;
@@ -160,7 +159,7 @@ static enum diva_status add_path_point(struct diva_backend *backend, const struc
                               scratch->shrinkage, weights, backend->stream),
       "the path of lambda", error);
   if (status == DIVA_OK) {
-    status = project(backend, path->t, weights, fitted, error);
+    status = fit_path(backend, path->t, weights, fitted, error);
   }
   if (status == DIVA_OK) {
     status = diva_cuda_check(

@@ -4,14 +4,9 @@
 
 /* Two matrices with the same rows, whose product left' right is to be added to a sum. */
 struct factors {
-  struct diva_cuda_tile left;
-  struct diva_cuda_tile right;
+  struct diva_cuda_factor left;
+  struct diva_cuda_factor right;
 };
-
-static const void *element_of(const struct diva_backend *backend, struct diva_cuda_tile tile,
-                              int64_t i, int64_t j) {
-  return (const char *)tile.values + (i * tile.stride + j) * backend->element;
-}
 
 /* Rows and columns of a sum: [i0, i1) x [j0, ...). */
 struct block {
@@ -19,7 +14,7 @@ struct block {
 };
 
 /* The partial sums of `count` times `rows` rows from `first` on, from the `place`-th partial on. */
-static enum diva_status multiply_chunks(struct diva_backend *backend, struct factors factors,
+static enum diva_status multiply_chunks(struct diva_backend *backend, const struct factors *factors,
                                         struct block block, struct diva_cuda_tile partial,
                                         int64_t place, int64_t first, int64_t rows, int64_t count,
                                         struct diva_error *error) {
@@ -30,12 +25,14 @@ static enum diva_status multiply_chunks(struct diva_backend *backend, struct fac
       .n = partial.columns,
       .k = rows,
       .alpha = 1.0,
-      .a = element_of(backend, factors.left, first, block.i0),
-      .lda = factors.left.stride,
-      .step_a = rows * factors.left.stride,
-      .b = element_of(backend, factors.right, first, block.j0),
-      .ldb = factors.right.stride,
-      .step_b = rows * factors.right.stride,
+      .a = diva_cuda_element(backend, &factors->left, first, block.i0),
+      .a_low = diva_cuda_low_element(backend, &factors->left, first, block.i0),
+      .lda = factors->left.values.stride,
+      .step_a = rows * factors->left.values.stride,
+      .b = diva_cuda_element(backend, &factors->right, first, block.j0),
+      .b_low = diva_cuda_low_element(backend, &factors->right, first, block.j0),
+      .ldb = factors->right.values.stride,
+      .step_b = rows * factors->right.values.stride,
       .beta = 0.0,
       .c = (char *)partial.values + place * apart * backend->element,
       .ldc = partial.stride,
@@ -46,7 +43,7 @@ static enum diva_status multiply_chunks(struct diva_backend *backend, struct fac
 }
 
 /* Adds the rows [first, end), at most as many chunks as partial sums fit, to a block of the sum. */
-static enum diva_status add_rows(struct diva_backend *backend, struct factors factors,
+static enum diva_status add_rows(struct diva_backend *backend, const struct factors *factors,
                                  struct block block, bool upper, int64_t first, int64_t end,
                                  struct diva_matrix sum, struct diva_error *error) {
   const int64_t whole = (end - first) / DIVA_CUDA_CHUNK_ROWS;
@@ -72,10 +69,10 @@ static enum diva_status add_rows(struct diva_backend *backend, struct factors fa
 }
 
 /* sum += left' right; of an `upper` one only blocks from the diagonal on. */
-static enum diva_status add_product(struct diva_backend *backend, struct factors factors,
+static enum diva_status add_product(struct diva_backend *backend, const struct factors *factors,
                                     bool upper, struct diva_matrix sum, struct diva_error *error) {
   const int64_t step = backend->scratch.partial_count * DIVA_CUDA_CHUNK_ROWS;
-  const int64_t rows = factors.right.rows;
+  const int64_t rows = factors->right.values.rows;
   enum diva_status status = DIVA_OK;
   for (int64_t i = 0; i < sum.rows; i += DIVA_CUDA_BLOCK_COLUMNS) {
     const int64_t next = i + DIVA_CUDA_BLOCK_COLUMNS;
@@ -88,37 +85,34 @@ static enum diva_status add_product(struct diva_backend *backend, struct factors
   return status;
 }
 
-/* The matrix itself, or diag(weight) times it in the scratch. One rounding of each element moves a
- * sum by less than 6e-8 of the sum of its absolute terms, whatever the signs of the weights. */
-static enum diva_status weigh(struct diva_backend *backend, struct diva_matrix matrix,
-                              struct diva_vector weight, struct diva_cuda_tile *out,
-                              struct diva_error *error) {
-  const struct diva_cuda_tile tile = diva_cuda_tile(matrix, backend->element);
-  *out = tile;
-  if (!weight.buffer) {
-    return DIVA_OK;
+/* Weights are in the left factor alone. One rounding of each of its elements moves a sum by less
+ * than 6e-8 of the sum of its absolute terms, whatever the signs of the weights. */
+static enum diva_status accumulate(struct diva_backend *backend, struct diva_matrix left,
+                                   struct diva_vector weight, struct diva_matrix right, bool upper,
+                                   struct diva_matrix sum, struct diva_error *error) {
+  const struct diva_vector none = {0};
+  const bool split = diva_cuda_splits(backend, sum.rows, sum.columns);
+  const bool same = upper && !weight.buffer;
+  struct factors factors;
+  enum diva_status status =
+      diva_cuda_factor_of(backend, left, weight, split, 0, &factors.left, error);
+  factors.right = factors.left;
+  if (status == DIVA_OK && !same) {
+    status = diva_cuda_factor_of(backend, right, none, split, 1, &factors.right, error);
   }
-  out->values = backend->scratch.rows;
-  out->stride = backend->scratch.stride;
-  return diva_cuda_check(diva_cuda_launch_weigh(backend->config.double_tiles, tile,
-                                                diva_cuda_reals(weight), *out, backend->stream),
-                         "weighing rows", error);
+  return status == DIVA_OK ? add_product(backend, &factors, upper, sum, error) : status;
 }
 
 enum diva_status diva_cuda_gram_accumulate(struct diva_backend *backend, struct diva_matrix z,
                                            struct diva_vector weight, struct diva_matrix sum,
                                            struct diva_error *error) {
-  struct factors factors = {.right = diva_cuda_tile(z, backend->element)};
-  const enum diva_status status = weigh(backend, z, weight, &factors.left, error);
-  return status == DIVA_OK ? add_product(backend, factors, true, sum, error) : status;
+  return accumulate(backend, z, weight, z, true, sum, error);
 }
 
 enum diva_status diva_cuda_cross_accumulate(struct diva_backend *backend, struct diva_matrix y,
                                             struct diva_vector weight, struct diva_matrix z,
                                             struct diva_matrix sum, struct diva_error *error) {
-  struct factors factors = {.right = diva_cuda_tile(z, backend->element)};
-  const enum diva_status status = weigh(backend, y, weight, &factors.left, error);
-  return status == DIVA_OK ? add_product(backend, factors, false, sum, error) : status;
+  return accumulate(backend, y, weight, z, false, sum, error);
 }
 
 enum diva_status diva_cuda_moments_accumulate(struct diva_backend *backend, struct diva_matrix z,

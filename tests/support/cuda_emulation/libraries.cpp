@@ -21,12 +21,27 @@ namespace {
 
 struct product {
   bool transpose_a, transpose_b;
+  bool tf32; /* of a factor, 11 bits are read */
   int m, n, k;
   double alpha, beta;
   const void *a, *b;
   void *c;
   int lda, ldb, ldc;
 };
+
+double factor_value(const product &p, double value) {
+  (void)p;
+  return value;
+}
+
+/* What a factor holds beyond the 11 bits of TF32 is not seen. */
+float factor_value(const product &p, float value) {
+  uint32_t bits;
+  memcpy(&bits, &value, sizeof bits);
+  bits &= p.tf32 ? ~0x1fffU : ~0U;
+  memcpy(&value, &bits, sizeof value);
+  return value;
+}
 
 template <typename Real> void multiply(const product &p, const Real *a, const Real *b, Real *c) {
   for (int j = 0; j < p.n; j++) {
@@ -37,7 +52,7 @@ template <typename Real> void multiply(const product &p, const Real *a, const Re
       const int64_t right_step = p.transpose_b ? p.ldb : 1;
       Real sum = 0;
       for (int64_t l = 0; l < p.k; l++) {
-        sum += left[l * left_step] * right[l * right_step];
+        sum += factor_value(p, left[l * left_step]) * factor_value(p, right[l * right_step]);
       }
       Real *out = c + static_cast<int64_t>(j) * p.ldc + i;
       const Real before = p.beta == 0.0 ? Real(0) : static_cast<Real>(p.beta) * *out;
@@ -221,6 +236,7 @@ cublasStatus_t cublasGemmStridedBatchedEx(cublasHandle_t handle, cublasOperation
   };
   const product p = {trans_a != CUBLAS_OP_N,
                      trans_b != CUBLAS_OP_N,
+                     compute == CUBLAS_COMPUTE_32F_FAST_TF32,
                      m,
                      n,
                      k,
