@@ -10,10 +10,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct cli_command *const commands[] = {
-    &cli_command_info,     &cli_command_rank,   &cli_command_clean,   &cli_command_prune,
-    &cli_command_reweight, &cli_command_extend, &cli_command_what_if, &cli_command_check,
-    &cli_command_state,    &cli_command_merge,  &cli_command_convert, NULL};
+static const struct cli_command *const commands[] = {&cli_command_info,
+                                                     &cli_command_rank,
+                                                     &cli_command_clean,
+                                                     &cli_command_prune,
+                                                     &cli_command_reweight,
+                                                     &cli_command_extend,
+                                                     &cli_command_what_if,
+                                                     &cli_command_check,
+                                                     &cli_command_state,
+                                                     &cli_command_merge,
+                                                     &cli_command_convert,
+                                                     &cli_command_bench,
+                                                     NULL};
 
 enum { COMMAND_COUNT = sizeof commands / sizeof *commands - 1 };
 
