@@ -6,7 +6,9 @@
  * have taken effect for the host after synchronize() or a download(). Tile operations never
  * allocate (open() is told the largest tile; the algebra of square matrices may take workspace),
  * never read host memory except in upload(), and check nothing that the engine has planned, except
- * what only they can see (a pivot, a launch, a NaN).
+ * what only they can see (a pivot, a launch, a NaN). A verdict that is in a status (cholesky) is
+ * waited for. What an operation writes overlaps nothing else that it is given. A failure on the
+ * device may be reported by a later call, synchronize() or download() at the latest.
  *
  * Matrices are row-major: element (i, j) is at offset + i * stride + j. A symmetric matrix holds
  * its upper triangle (j >= i) unless said otherwise. "Tile type" is float32 or float64, as the
@@ -86,8 +88,9 @@ struct diva_row_results {
 };
 
 /**
- * The table of operations. Every entry but `wrap` is required. All but `probe`, `close` and
- * `buffer_destroy` return a status and record failures in the last parameter.
+ * The table of operations. Every entry is required but `wrap`, and the last group, which a backend
+ * has as a whole or not at all. All but `probe`, `close` and the two that destroy return a status
+ * and record failures in the last parameter.
  */
 struct diva_backend_ops {
   int version; /**< DIVA_BACKEND_VERSION */
@@ -104,6 +107,7 @@ struct diva_backend_ops {
 
   enum diva_status (*buffer_create)(struct diva_backend *backend, int64_t bytes,
                                     struct diva_buffer **out, struct diva_error *error);
+  /** Takes effect in its turn: operations that were called before still find the buffer. */
   void (*buffer_destroy)(struct diva_backend *backend, struct diva_buffer *buffer);
   /** host -> device; the host memory may be reused once the call returns. */
   enum diva_status (*upload)(struct diva_backend *backend, struct diva_buffer *buffer,
@@ -235,6 +239,27 @@ struct diva_backend_ops {
    */
   enum diva_status (*eigen)(struct diva_backend *backend, struct diva_matrix a,
                             struct diva_vector eigenvalues, struct diva_error *error);
+
+  /* Of a device with memory of its own, to which rows travel while it works; else all NULL. */
+
+  /** Bytes that buffers may still take on the device. */
+  enum diva_status (*memory_free)(struct diva_backend *backend, int64_t *bytes,
+                                  struct diva_error *error);
+  /** Host memory from which upload_begin() is fastest; to be destroyed before close(). */
+  enum diva_status (*host_create)(struct diva_backend *backend, int64_t bytes, void **out,
+                                  struct diva_error *error);
+  void (*host_destroy)(struct diva_backend *backend, void *memory);
+  /**
+   * Begins host -> device beside the queue: the copy starts once the operations called before have
+   * taken effect, and runs while those called after it do, which may not touch the same bytes.
+   * Host memory and those bytes are the copy's until upload_finish().
+   */
+  enum diva_status (*upload_begin)(struct diva_backend *backend, struct diva_buffer *buffer,
+                                   int64_t byte_offset, const void *host, int64_t bytes,
+                                   struct diva_error *error);
+  /** Waits for all copies begun: operations called after it see what they brought. It does not
+   * wait for operations. */
+  enum diva_status (*upload_finish)(struct diva_backend *backend, struct diva_error *error);
 };
 
 /** The backend at an index, best first, or NULL past the end. A name known but not compiled in has
@@ -242,12 +267,14 @@ struct diva_backend_ops {
 struct diva_backend_entry {
   const char *name;
   const struct diva_backend_ops *ops; /**< NULL: not compiled */
+  bool for_tests; /**< taken by name only, and not described to users; the last entries */
 };
 
 const struct diva_backend_entry *diva_backend_at(int index);
 
 /**
- * Chooses by name; NULL or "auto": the first that is ready.
+ * Chooses by name; NULL or "auto": the one that the environment variable DIVA_BACKEND names, else
+ * the first that is ready.
  * @return DIVA_ERROR_USAGE for an unknown name, DIVA_ERROR_RESOURCE for one not compiled or without
  *         a device, with the reason
  */

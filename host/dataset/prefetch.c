@@ -10,7 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SLOTS = 2 };
+enum { MOST_HELD = 2, MOST_SLOTS = MOST_HELD + 1 };
+
+static const struct diva_prefetch_memory HEAP = {.held = 1};
 
 /* Buffers of one tile. `full` says whose turn it is: the caller's, or else the thread's. */
 struct slot {
@@ -31,9 +33,11 @@ struct diva_prefetch {
   bool thread_started;
   pthread_mutex_t lock; /* guards all below */
   pthread_cond_t changed;
-  struct slot slots[SLOTS];
+  struct diva_prefetch_memory memory;
+  struct slot slots[MOST_SLOTS];
+  int slot_count;
   int turn;      /* the slot that the caller gets next */
-  bool holding;  /* the caller has the slot before it */
+  int holding;   /* so many slots before it are the caller's */
   bool stopping; /* the caller has no more use for tiles */
   bool finished; /* the thread fills no more slots */
   enum diva_status status;
@@ -77,7 +81,8 @@ static void hand_over(struct diva_prefetch *prefetch, struct slot *slot, enum di
 static void *read_ahead(void *context) {
   struct diva_prefetch *prefetch = context;
   enum diva_status status = DIVA_OK;
-  for (int i = 0; !status && prefetch->next_row < prefetch->end_row; i = (i + 1) % SLOTS) {
+  for (int i = 0; !status && prefetch->next_row < prefetch->end_row;
+       i = (i + 1) % prefetch->slot_count) {
     struct slot *slot = &prefetch->slots[i];
     if (!wait_for_slot(prefetch, slot)) {
       break;
@@ -96,13 +101,29 @@ static void *read_ahead(void *context) {
   return NULL;
 }
 
-static enum diva_status allocate_slot(struct slot *slot, const struct diva_dataset_info *info,
-                                      int64_t tile_rows, struct diva_error *error) {
-  void *memory = NULL;
+static enum diva_status allocate_features(const struct diva_prefetch *prefetch,
+                                          const struct diva_dataset_info *info, void **out,
+                                          struct diva_error *error) {
+  const struct diva_prefetch_memory *memory = &prefetch->memory;
   int64_t row_bytes = info->columns * diva_dtype_size(info->feature_type);
+  int64_t bytes;
+  if (!memory->allocate) {
+    return diva_allocate(prefetch->tile_rows, row_bytes, "a tile", out, error);
+  }
+  if (!diva_size_multiply(prefetch->tile_rows, row_bytes, 1, &bytes)) {
+    return diva_error_set(error, DIVA_ERROR_RESOURCE, "a tile of %" PRId64 " rows overflows",
+                          prefetch->tile_rows);
+  }
+  return memory->allocate(memory->context, bytes, out, error);
+}
+
+static enum diva_status allocate_slot(const struct diva_prefetch *prefetch, struct slot *slot,
+                                      const struct diva_dataset_info *info,
+                                      struct diva_error *error) {
+  void *memory = NULL;
+  int64_t tile_rows = prefetch->tile_rows;
   int64_t output_bytes = info->outputs * (int64_t)sizeof(double);
-  enum diva_status status = diva_allocate(tile_rows, row_bytes, "a tile", &memory, error);
-  slot->features = memory;
+  enum diva_status status = allocate_features(prefetch, info, &slot->features, error);
   if (!status && info->has_targets) {
     status = diva_allocate(tile_rows, output_bytes, "a tile of targets", &memory, error);
     slot->targets = memory;
@@ -129,16 +150,22 @@ int64_t diva_prefetch_bytes(const struct diva_dataset_info *info, int64_t tile_r
   int64_t row_bytes = info->columns * diva_dtype_size(info->feature_type) +
                       matrices * info->outputs * (int64_t)sizeof(double);
   int64_t bytes;
-  return diva_size_multiply(SLOTS, tile_rows, row_bytes, &bytes) ? bytes : INT64_MAX;
+  return diva_size_multiply(HEAP.held + 1, tile_rows, row_bytes, &bytes) ? bytes : INT64_MAX;
 }
 
 enum diva_status diva_prefetch_start(struct diva_dataset *dataset, int64_t tile_rows,
                                      struct diva_prefetch **out, struct diva_error *error) {
+  return diva_prefetch_start_in(dataset, tile_rows, &HEAP, out, error);
+}
+
+enum diva_status diva_prefetch_start_in(struct diva_dataset *dataset, int64_t tile_rows,
+                                        const struct diva_prefetch_memory *where,
+                                        struct diva_prefetch **out, struct diva_error *error) {
   struct diva_dataset_info info;
   void *memory = NULL;
   *out = NULL;
   diva_dataset_describe(dataset, &info);
-  if (tile_rows < 1) {
+  if (tile_rows < 1 || where->held < 1 || where->held > MOST_HELD) {
     return diva_error_set(error, DIVA_ERROR_USAGE, "tiles of %" PRId64 " rows", tile_rows);
   }
   enum diva_status status =
@@ -150,10 +177,12 @@ enum diva_status diva_prefetch_start(struct diva_dataset *dataset, int64_t tile_
   prefetch->dataset = dataset;
   prefetch->end_row = info.rows;
   prefetch->tile_rows = tile_rows < info.rows ? tile_rows : info.rows;
+  prefetch->memory = *where;
+  prefetch->slot_count = where->held + 1;
   pthread_mutex_init(&prefetch->lock, NULL);
   pthread_cond_init(&prefetch->changed, NULL);
-  for (int i = 0; !status && i < SLOTS; i++) {
-    status = allocate_slot(&prefetch->slots[i], &info, prefetch->tile_rows, error);
+  for (int i = 0; !status && i < prefetch->slot_count; i++) {
+    status = allocate_slot(prefetch, &prefetch->slots[i], &info, error);
   }
   if (!status) {
     int code = start_thread(prefetch);
@@ -176,9 +205,10 @@ enum diva_status diva_prefetch_next(struct diva_prefetch *prefetch, struct diva_
   *tile = (struct diva_prefetch_tile){.first = prefetch->end_row};
   pthread_mutex_lock(&prefetch->lock);
   struct slot *slot = &prefetch->slots[prefetch->turn];
-  if (prefetch->holding) {
-    prefetch->slots[(prefetch->turn + SLOTS - 1) % SLOTS].full = false;
-    prefetch->holding = false;
+  if (prefetch->holding == prefetch->memory.held) {
+    const int slots = prefetch->slot_count;
+    prefetch->slots[(prefetch->turn + slots - prefetch->holding) % slots].full = false;
+    prefetch->holding--;
     pthread_cond_signal(&prefetch->changed);
   }
   while (!slot->full && !prefetch->finished) {
@@ -190,8 +220,8 @@ enum diva_status diva_prefetch_next(struct diva_prefetch *prefetch, struct diva_
                                         .features = slot->features,
                                         .targets = slot->targets,
                                         .base_outputs = slot->base_outputs};
-    prefetch->holding = true;
-    prefetch->turn = (prefetch->turn + 1) % SLOTS;
+    prefetch->holding++;
+    prefetch->turn = (prefetch->turn + 1) % prefetch->slot_count;
   } else if (prefetch->status) {
     status = prefetch->status;
     if (error) {
@@ -200,6 +230,14 @@ enum diva_status diva_prefetch_next(struct diva_prefetch *prefetch, struct diva_
   }
   pthread_mutex_unlock(&prefetch->lock);
   return status;
+}
+
+static void release_features(const struct diva_prefetch *prefetch, void *features) {
+  if (prefetch->memory.allocate) {
+    prefetch->memory.release(prefetch->memory.context, features);
+  } else {
+    free(features);
+  }
 }
 
 void diva_prefetch_stop(struct diva_prefetch *prefetch) {
@@ -213,8 +251,8 @@ void diva_prefetch_stop(struct diva_prefetch *prefetch) {
     pthread_mutex_unlock(&prefetch->lock);
     pthread_join(prefetch->thread, NULL);
   }
-  for (int i = 0; i < SLOTS; i++) {
-    free(prefetch->slots[i].features);
+  for (int i = 0; i < prefetch->slot_count; i++) {
+    release_features(prefetch, prefetch->slots[i].features);
     free(prefetch->slots[i].targets);
     free(prefetch->slots[i].base_outputs);
   }

@@ -2,6 +2,7 @@
 #include "engine.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 int64_t diva_engine_stride(int64_t columns) {
   const int64_t stride = (columns + 15) / 16 * 16;
@@ -63,15 +64,36 @@ enum diva_status diva_engine_upload(struct diva_engine *engine, struct diva_matr
   return status;
 }
 
+/* Rows [first, first + rows) with their padding in one download, which costs more to start than its
+ * bytes do. */
+static enum diva_status download_rows(struct diva_engine *engine, struct diva_matrix from,
+                                      int64_t first, int64_t rows, double *padded, double *to,
+                                      struct diva_error *error) {
+  const int64_t element = (int64_t)sizeof(double);
+  const int64_t values = (rows - 1) * from.stride + from.columns;
+  const enum diva_status status = engine->ops->download(
+      engine->backend, from.buffer, (from.offset + first * from.stride) * element, padded,
+      values * element, error);
+  for (int64_t i = 0; i < rows && status == DIVA_OK; i++) {
+    memcpy(to + (first + i) * from.columns, padded + i * from.stride,
+           (size_t)(from.columns * element));
+  }
+  return status;
+}
+
 enum diva_status diva_engine_download(struct diva_engine *engine, struct diva_matrix from,
                                       double *to, struct diva_error *error) {
-  const int64_t element = (int64_t)sizeof(double);
-  enum diva_status status = DIVA_OK;
-  for (int64_t i = 0; i < from.rows && status == DIVA_OK; i++) {
-    status = engine->ops->download(engine->backend, from.buffer,
-                                   (from.offset + i * from.stride) * element, to + i * from.columns,
-                                   from.columns * element, error);
+  enum { PIECE_VALUES = 1 << 17 };
+  const int64_t fitting = PIECE_VALUES / from.stride > 0 ? PIECE_VALUES / from.stride : 1;
+  const int64_t piece = fitting < from.rows ? fitting : from.rows;
+  double *padded = NULL;
+  enum diva_status status = diva_allocate(piece * from.stride, (int64_t)sizeof *padded,
+                                          "rows on their way", (void **)&padded, error);
+  for (int64_t first = 0; first < from.rows && status == DIVA_OK; first += piece) {
+    const int64_t left = from.rows - first;
+    status = download_rows(engine, from, first, left < piece ? left : piece, padded, to, error);
   }
+  free(padded);
   return status;
 }
 

@@ -6,17 +6,35 @@
 
 /*
  * A tile of at most this many bytes keeps products large and its copies in cache; a power of two of
- * rows falls into equal chunks on any usual number of threads.
+ * rows falls into equal chunks on any usual number of threads. A device with memory of its own
+ * takes larger ones: there every tile costs the time to start some twenty operations.
  */
-enum { TILE_BYTES = 24 << 20, FEWEST_ROWS = 256, MOST_ROWS = 8192 };
+struct tile_limits {
+  int64_t bytes;
+  int64_t most_rows;
+};
 
-int64_t diva_plan_tile_rows(int64_t rows, int64_t columns, int64_t outputs, int64_t element) {
-  const int64_t row_bytes = (columns + outputs + 1) * element;
+static const struct tile_limits HOST_TILE = {24 << 20, 8192};
+static const struct tile_limits DEVICE_TILE = {256 << 20, 32768};
+
+enum { FEWEST_ROWS = 256 };
+
+static int64_t choose_tile_rows(struct tile_limits limits, int64_t rows, int64_t row_bytes) {
   int64_t tile = FEWEST_ROWS;
-  while (tile < MOST_ROWS && 2 * tile * row_bytes <= TILE_BYTES) {
+  while (tile < limits.most_rows && 2 * tile * row_bytes <= limits.bytes) {
     tile *= 2;
   }
   return tile < rows ? tile : rows;
+}
+
+int64_t diva_plan_tile_rows(int64_t rows, int64_t columns, int64_t outputs, int64_t element) {
+  return choose_tile_rows(HOST_TILE, rows, (columns + outputs + 1) * element);
+}
+
+/* Whether the backend that the options choose has memory of its own, to which rows are uploaded. */
+static bool device_has_memory(const struct diva_analysis_options *options) {
+  const struct diva_backend_ops *ops = NULL;
+  return diva_backend_choose(options->backend, &ops, NULL) == DIVA_OK && ops->upload_begin;
 }
 
 int64_t diva_plan_fourier(const struct diva_analysis_options *options, int64_t training_rows) {
@@ -49,17 +67,18 @@ static enum diva_precision starting_precision(const struct diva_dataset_info *in
 /* Sums of products that may not fit int64_t are made in double: a plan that large is refused. */
 static double primal_bytes(const struct diva_dataset_info *info,
                            const struct diva_analysis_options *options, int64_t tile_rows,
-                           int64_t training_rows, double element) {
+                           int64_t training_rows, double element, bool on_device) {
   const double fourier = (double)diva_plan_fourier(options, training_rows);
   const double d = (double)info->columns + fourier + 1.0;
   const double k = (double)info->outputs;
   const double tile = (double)tile_rows;
   const double stored = (double)diva_dtype_size(info->feature_type);
+  const double places = on_device ? 5.0 : 3.0; /* of a tile as stored, two of them on the device */
   const double map = fourier / 2.0 * ((double)info->columns + tile) * element;
   const double squares = d * d * (4.0 * 8.0 + 8.0 + 2.0 * element + 8.0);
   const double path = options->lambda == 0.0 ? d * d * 16.0 : 0.0;
   const double narrow = k * d * (3.0 * 8.0 + 3.0 * element + 8.0);
-  const double tiles = tile * (d * (3.0 * stored + 2.0 * element) + k * (2.0 * element + 40.0));
+  const double tiles = tile * (d * (places * stored + 2.0 * element) + k * (2.0 * element + 40.0));
   double sample_rows = options->lambda == 0.0 ? (double)options->sample_rows : 0.0;
   sample_rows = sample_rows < (double)training_rows ? sample_rows : (double)training_rows;
   const double sample = sample_rows * (d * (stored + element) + k * (element + 8.0));
@@ -112,7 +131,7 @@ static double count_flops(const struct diva_dataset_info *info,
   if (solver == DIVA_SOLVER_DUAL) {
     return m * m * d + 2.0 * m * m * m;
   }
-  const double squares = options->derivative ? 4.0 : 2.0;
+  const double squares = (options->derivative ? 4.0 : 2.0) - (options->sums ? 1.0 : 0.0);
   const double fourier = (double)diva_plan_fourier(options, training_rows);
   const double width = d + fourier;
   const double mapped_passes = 3.0;
@@ -202,10 +221,12 @@ enum diva_status diva_plan_make(const struct diva_dataset *train,
                     (options->solver == DIVA_SOLVER_AUTO && options->kernel == DIVA_KERNEL_LINEAR &&
                      training_rows < info.columns);
   const int64_t fourier = diva_plan_fourier(options, training_rows);
+  const bool on_device = device_has_memory(options);
   out->solver = dual ? DIVA_SOLVER_DUAL : DIVA_SOLVER_PRIMAL;
   out->precision = starting_precision(&info, options, out->solver);
   const int64_t element = out->precision == DIVA_PRECISION_FLOAT32 ? 4 : 8;
-  out->tile_rows = diva_plan_tile_rows(info.rows, info.columns + fourier, info.outputs, element);
+  out->tile_rows = choose_tile_rows(on_device ? DEVICE_TILE : HOST_TILE, info.rows,
+                                    (info.columns + fourier + info.outputs + 1) * element);
   /* A run that may turn to float64 is planned for it. */
   const double widest = options->precision == DIVA_PRECISION_FLOAT32 ? 4.0 : 8.0;
   double needed = 0.0;
@@ -214,7 +235,7 @@ enum diva_status diva_plan_make(const struct diva_dataset *train,
         row_bytes(&info, options) +
         (dual ? dual_bytes(&info, out->tile_rows, training_rows) +
                     dual_removal_bytes(&info, validation, options, out->tile_rows, training_rows)
-              : primal_bytes(&info, options, out->tile_rows, training_rows, widest));
+              : primal_bytes(&info, options, out->tile_rows, training_rows, widest, on_device));
     if (options->memory == 0 || needed <= (double)options->memory ||
         out->tile_rows / 2 < FEWEST_ROWS) {
       break;
@@ -223,7 +244,8 @@ enum diva_status diva_plan_make(const struct diva_dataset *train,
   }
   const bool second_loo_pass =
       options->loss == DIVA_LOSS_CROSS_ENTROPY && options->temperature == 0.0;
-  out->passes = dual ? 1 : 3 + (second_loo_pass ? 1 : 0) + (fourier > 0 ? 1 : 0);
+  const int first_pass = options->sums ? 0 : 1;
+  out->passes = dual ? 1 : first_pass + 2 + (second_loo_pass ? 1 : 0) + (fourier > 0 ? 1 : 0);
   out->flops = count_flops(&info, options, out->solver, training_rows);
   const enum diva_status status = check_memory(needed, options, error);
   out->memory = status == DIVA_OK ? (int64_t)needed : 0;

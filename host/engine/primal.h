@@ -54,8 +54,11 @@ struct diva_primal {
   struct diva_vector labels, weight, importance, tile_form, loss, margin, quality, suggested,
       tile_pull, adjoint, quadratic, derivative;
   struct diva_buffer *fault;
-  double *staging; /**< 2 x tile_rows values on the host (owned) */
-  double *dense;   /**< tile_rows x outputs on the host; NULL for plain labels (owned) */
+  struct diva_matrix raw_next;  /**< where the next tile goes meanwhile (feed.h) */
+  struct diva_buffer *resident; /**< all stored training rows; NULL: they do not stay */
+  bool resident_complete;       /**< they are there */
+  double *staging;              /**< 2 x tile_rows values on the host (owned) */
+  double *dense; /**< tile_rows x outputs on the host; NULL for plain labels (owned) */
 
   /* Square and narrow matrices; upper, curvature, w and m are of tile type, the rest float64. */
   struct diva_matrix gram, factor, inverse, adjoint_gram, upper, curvature;
@@ -86,7 +89,7 @@ struct diva_primal {
 struct diva_prepared_tile {
   int64_t first;
   int64_t count;
-  const void *stored;   /**< features as read, on the host */
+  const void *stored;   /**< features as read, on the host; NULL: on the device alone */
   const double *host_y; /**< count x outputs: targets less base outputs; NULL for plain labels */
   const double *host_targets; /**< count x outputs; NULL where there are labels */
   struct diva_matrix z;       /**< count x width */

@@ -1,4 +1,5 @@
 /* Everything the primal solver holds, taken before the first tile and released after the last. */
+#include "feed.h"
 #include "group_loo.h"
 #include "primal.h"
 
@@ -56,6 +57,18 @@ static enum diva_status allocate_tile(struct diva_primal *primal, struct diva_er
 }
 
 /* Stored rows are contiguous, as they are read. */
+static enum diva_status allocate_place(struct diva_primal *primal, int64_t stored,
+                                       struct diva_matrix *out, struct diva_error *error) {
+  struct diva_vector memory;
+  const enum diva_status status = diva_engine_vector(
+      primal->engine, primal->tile_rows * primal->stored_columns, stored, &memory, error);
+  *out = (struct diva_matrix){.buffer = memory.buffer,
+                              .rows = primal->tile_rows,
+                              .columns = primal->stored_columns,
+                              .stride = primal->stored_columns};
+  return status;
+}
+
 static enum diva_status allocate_raw(struct diva_primal *primal, struct diva_error *error) {
   struct diva_engine *engine = primal->engine;
   int64_t stored = diva_dtype_size(engine->info.feature_type);
@@ -64,12 +77,10 @@ static enum diva_status allocate_raw(struct diva_primal *primal, struct diva_err
     stored = other > stored ? other : stored;
   }
   struct diva_vector memory;
-  enum diva_status status = diva_engine_vector(engine, primal->tile_rows * primal->stored_columns,
-                                               stored, &memory, error);
-  primal->raw = (struct diva_matrix){.buffer = memory.buffer,
-                                     .rows = primal->tile_rows,
-                                     .columns = primal->stored_columns,
-                                     .stride = primal->stored_columns};
+  enum diva_status status = allocate_place(primal, stored, &primal->raw, error);
+  if (status == DIVA_OK && engine->ops->upload_begin) {
+    status = allocate_place(primal, stored, &primal->raw_next, error);
+  }
   if (status == DIVA_OK) {
     status = diva_engine_vector(engine, 1, (int64_t)sizeof(int64_t), &memory, error);
     primal->fault = memory.buffer;
@@ -181,7 +192,10 @@ enum diva_status diva_primal_allocate(struct diva_primal *primal, struct diva_er
   if (status == DIVA_OK && (primal->engine->lambda == 0.0 || primal->fourier.count > 0)) {
     status = allocate_sample(primal, error);
   }
-  return status == DIVA_OK ? diva_group_loo_allocate(primal, error) : status;
+  if (status == DIVA_OK) {
+    status = diva_group_loo_allocate(primal, error);
+  }
+  return status == DIVA_OK ? diva_feed_keep_rows(primal, error) : status;
 }
 
 void diva_primal_free(struct diva_primal *primal) {

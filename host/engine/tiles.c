@@ -1,5 +1,5 @@
 /* Walking a dataset tile by tile: read ahead, upload, prepare, visit. */
-#include "primal.h"
+#include "feed.h"
 
 #include <string.h>
 
@@ -122,63 +122,56 @@ static enum diva_status upload_targets(struct diva_primal *primal, const struct 
   return status;
 }
 
-/* Stored rows as the device sees them: where they lie if it can, else uploaded. `wrapped` is the
- * buffer to destroy afterwards, or NULL. */
-static enum diva_status place_rows(struct diva_primal *primal, const struct diva_row_set *set,
-                                   const struct diva_prefetch_tile *read, struct diva_matrix *raw,
-                                   struct diva_buffer **wrapped, struct diva_error *error) {
-  struct diva_engine *engine = primal->engine;
-  const int64_t bytes =
-      read->count * primal->stored_columns * diva_dtype_size(set->info.feature_type);
-  *wrapped = NULL;
-  *raw = diva_tile_rows(primal->raw, read->count);
-  if (!engine->ops->wrap) {
-    return engine->ops->upload(engine->backend, raw->buffer, 0, read->features, bytes, error);
-  }
-  const enum diva_status status =
-      engine->ops->wrap(engine->backend, read->features, bytes, wrapped, error);
-  raw->buffer = *wrapped;
-  return status;
-}
-
-enum diva_status diva_tiles_prepare(struct diva_primal *primal, const struct diva_row_set *set,
-                                    const struct diva_prefetch_tile *read,
-                                    struct diva_prepared_tile *tile, struct diva_error *error) {
-  struct diva_engine *engine = primal->engine;
-  struct diva_matrix raw;
-  struct diva_buffer *wrapped = NULL;
+/* A tile whose stored rows the device has. */
+static enum diva_status prepare_placed(struct diva_primal *primal, const struct diva_row_set *set,
+                                       const struct diva_prefetch_tile *read,
+                                       struct diva_matrix raw, struct diva_prepared_tile *tile,
+                                       struct diva_error *error) {
   *tile = (struct diva_prepared_tile){
       .first = read->first, .count = read->count, .stored = read->features};
-  enum diva_status status = place_rows(primal, set, read, &raw, &wrapped, error);
-  if (status == DIVA_OK) {
-    status = diva_tile_prepare(primal, raw, set->info.feature_type, read->first, &tile->z, error);
-  }
-  engine->ops->buffer_destroy(engine->backend, wrapped);
+  enum diva_status status =
+      diva_tile_prepare(primal, raw, set->info.feature_type, read->first, &tile->z, error);
   if (status == DIVA_OK) {
     status = upload_facts(primal, set, tile, error);
   }
   return status == DIVA_OK ? upload_targets(primal, set, read, tile, error) : status;
 }
 
+enum diva_status diva_tiles_prepare(struct diva_primal *primal, const struct diva_row_set *set,
+                                    const struct diva_prefetch_tile *read,
+                                    struct diva_prepared_tile *tile, struct diva_error *error) {
+  const struct diva_engine *engine = primal->engine;
+  struct diva_matrix raw;
+  struct diva_buffer *wrapped = NULL;
+  enum diva_status status = diva_feed_place(primal, set, read, &raw, &wrapped, error);
+  if (status == DIVA_OK) {
+    status = prepare_placed(primal, set, read, raw, tile, error);
+  }
+  engine->ops->buffer_destroy(engine->backend, wrapped);
+  return status;
+}
+
 enum diva_status diva_tiles_visit(struct diva_primal *primal, const struct diva_row_set *set,
                                   const char *phase_name, int phase, diva_tile_visitor visit,
                                   void *context, struct diva_error *error) {
   struct diva_engine *engine = primal->engine;
-  struct diva_prefetch *prefetch = NULL;
+  struct diva_feed feed;
   double clock = diva_clock_seconds();
-  enum diva_status status = diva_prefetch_start(set->dataset, primal->tile_rows, &prefetch, error);
+  /* What is kept of rows on the host is kept while the Gram matrix is summed. */
+  enum diva_status status = diva_feed_start(primal, set, phase == PHASE_GRAM, &feed, error);
   int64_t done = 0;
   while (status == DIVA_OK && done < set->info.rows) {
     struct diva_prefetch_tile read;
     struct diva_prepared_tile tile;
+    struct diva_matrix raw;
     status =
         diva_progress_report(&engine->options->progress, phase_name, done, set->info.rows, error);
     if (status == DIVA_OK) {
-      status = diva_prefetch_next(prefetch, &read, error);
+      status = diva_feed_next(&feed, &read, &raw, error);
     }
     clock = diva_engine_account(engine, PHASE_READ, clock);
     if (status == DIVA_OK) {
-      status = diva_tiles_prepare(primal, set, &read, &tile, error);
+      status = prepare_placed(primal, set, &read, raw, &tile, error);
     }
     if (status == DIVA_OK) {
       status = visit(primal, context, &tile, error);
@@ -186,7 +179,7 @@ enum diva_status diva_tiles_visit(struct diva_primal *primal, const struct diva_
     }
     clock = diva_engine_account(engine, phase, clock);
   }
-  diva_prefetch_stop(prefetch);
+  diva_feed_stop(&feed);
   if (status == DIVA_OK) {
     status = engine->ops->synchronize(engine->backend, error);
   }

@@ -38,8 +38,11 @@ static enum diva_status allocate_tile(struct diva_accumulator *accumulator, int6
     status = diva_engine_matrix(engine, rows, columns + 1, engine->element, &accumulator->z, error);
   }
   if (status == DIVA_OK) {
-    status =
-        diva_engine_matrix(engine, rows, accumulator->outputs, REAL, &accumulator->wide_y, error);
+    status = diva_engine_vector(engine, rows * accumulator->outputs, REAL, &memory, error);
+    accumulator->wide_y = (struct diva_matrix){.buffer = memory.buffer,
+                                               .rows = rows,
+                                               .columns = accumulator->outputs,
+                                               .stride = accumulator->outputs};
   }
   if (status == DIVA_OK) {
     status = diva_engine_matrix(engine, rows, accumulator->outputs, engine->element,
@@ -78,7 +81,9 @@ static enum diva_status allocate_sums(struct diva_accumulator *accumulator,
     status = diva_engine_vector(engine, 1, (int64_t)sizeof(int64_t), &memory, error);
     accumulator->fault = memory.buffer;
   }
-  return status;
+  return status == DIVA_OK ? diva_allocate(4 * accumulator->columns, REAL, "moments",
+                                           (void **)&accumulator->host_moments, error)
+                           : status;
 }
 
 enum diva_status diva_accumulator_open(struct diva_accumulator *accumulator,
@@ -119,6 +124,8 @@ void diva_accumulator_close(struct diva_accumulator *accumulator) {
   if (accumulator->engine.ops) {
     diva_engine_close_backend(&accumulator->engine);
   }
+  free(accumulator->host_moments);
+  accumulator->host_moments = NULL;
 }
 
 static struct diva_matrix first_rows(struct diva_matrix matrix, int64_t rows) {
@@ -141,7 +148,7 @@ enum diva_status diva_accumulator_start(struct diva_accumulator *accumulator, co
                                         const double *row_mean, struct diva_error *error) {
   struct diva_engine *engine = &accumulator->engine;
   const int64_t no_fault = INT64_MAX;
-  struct diva_matrix sums[] = {accumulator->gram, accumulator->cross, accumulator->moments};
+  struct diva_matrix sums[] = {accumulator->gram, accumulator->cross};
   enum diva_status status = engine->ops->upload(engine->backend, accumulator->fault, 0, &no_fault,
                                                 (int64_t)sizeof no_fault, error);
   for (size_t i = 0; i < sizeof sums / sizeof *sums && status == DIVA_OK; i++) {
@@ -154,6 +161,7 @@ enum diva_status diva_accumulator_start(struct diva_accumulator *accumulator, co
     status =
         upload_reals(accumulator, accumulator->row_centre, row_mean, accumulator->columns, error);
   }
+  memset(accumulator->host_moments, 0, (size_t)accumulator->columns * 2 * REAL);
   accumulator->taken = 0;
   accumulator->same_centre =
       !accumulator->unit_rows && memcmp(mean, row_mean, (size_t)accumulator->columns * REAL) == 0;
@@ -247,7 +255,8 @@ static enum diva_status add_products(struct diva_accumulator *accumulator,
     status = engine->ops->gram_accumulate(engine->backend, z, weight, accumulator->gram, error);
   }
   if (status == DIVA_OK) {
-    status = diva_engine_upload(engine, wide, from->y, error);
+    status = engine->ops->upload(engine->backend, wide.buffer, 0, from->y,
+                                 from->rows * accumulator->outputs * REAL, error);
   }
   if (status == DIVA_OK) {
     status = engine->ops->convert(engine->backend, wide, y, error);
@@ -259,7 +268,8 @@ static enum diva_status add_products(struct diva_accumulator *accumulator,
 }
 
 /* Of raw features, which have to be prepared again where the products were of unit rows or are
- * about another mean. */
+ * about another mean. Sums of a tile are added up, for one long sum of squares would lose digits
+ * with the number of rows. */
 static enum diva_status add_moments(struct diva_accumulator *accumulator,
                                     const struct diva_contribution *from, struct diva_matrix z,
                                     struct diva_error *error) {
@@ -270,10 +280,24 @@ static enum diva_status add_moments(struct diva_accumulator *accumulator,
   if (status == DIVA_OK && !accumulator->same_centre) {
     status = prepare(accumulator, from->rows, false, accumulator->row_centre, &z, error);
   }
+  if (status == DIVA_OK) {
+    status = diva_engine_zero(engine, accumulator->moments, error);
+  }
+  const int64_t values = 2 * accumulator->columns;
+  double *all = accumulator->host_moments;
+  double *tile = all + values;
   z.columns = accumulator->columns;
-  return status == DIVA_OK ? engine->ops->moments_accumulate(engine->backend, z, share,
-                                                             accumulator->moments, error)
-                           : status;
+  if (status == DIVA_OK) {
+    status =
+        engine->ops->moments_accumulate(engine->backend, z, share, accumulator->moments, error);
+  }
+  if (status == DIVA_OK) {
+    status = diva_engine_download(engine, accumulator->moments, tile, error);
+  }
+  for (int64_t j = 0; j < values && status == DIVA_OK; j++) {
+    all[j] += tile[j];
+  }
+  return status;
 }
 
 enum diva_status diva_accumulator_add(struct diva_accumulator *accumulator,
@@ -319,21 +343,14 @@ static enum diva_status download_terms(struct diva_accumulator *accumulator,
                            error);
   }
   if (status == DIVA_OK) {
-    status =
-        diva_allocate(2 * accumulator->columns, REAL, "moments", (void **)&terms->moments, error);
-  }
-  if (status == DIVA_OK) {
     status = diva_allocate(accumulator->columns, REAL, "means", (void **)&terms->offset, error);
   }
   if (status == DIVA_OK) {
     status = diva_engine_download(engine, accumulator->gram, terms->gram, error);
   }
-  if (status == DIVA_OK) {
-    status = diva_engine_download(engine, accumulator->cross, terms->cross, error);
-  }
-  return status == DIVA_OK
-             ? diva_engine_download(engine, accumulator->moments, terms->moments, error)
-             : status;
+  terms->moments = accumulator->host_moments;
+  return status == DIVA_OK ? diva_engine_download(engine, accumulator->cross, terms->cross, error)
+                           : status;
 }
 
 enum diva_status diva_accumulator_finish(struct diva_accumulator *accumulator, double weight,
@@ -346,7 +363,6 @@ enum diva_status diva_accumulator_finish(struct diva_accumulator *accumulator, d
   }
   free(terms.gram);
   free(terms.cross);
-  free(terms.moments);
   free(terms.offset);
   return status == DIVA_OK ? diva_sums_check_finite(sums, error) : status;
 }

@@ -20,6 +20,7 @@ struct diva_accumulator {
   struct diva_matrix raw, z, wide_y, y, gram, cross, moments;
   struct diva_vector weight, share, centre, row_centre;
   struct diva_buffer *fault;
+  double *host_moments; /**< 2 x columns of all tiles, then of one (owned) */
 };
 
 /** What rows contribute. */

@@ -67,7 +67,7 @@ static enum diva_status check_model(const struct diva_state_info *state,
     return diva_error_set(error, DIVA_ERROR_INPUT, "the state is of the %s loss, not of %s",
                           diva_loss_name(state->loss), diva_loss_name(options->loss));
   }
-  if (state->lambda_given && options->lambda > 0.0 && options->lambda != state->lambda) {
+  if (state->lambda > 0.0 && options->lambda > 0.0 && options->lambda != state->lambda) {
     return diva_error_set(error, DIVA_ERROR_INPUT, "the state is of lambda %g, not %g",
                           state->lambda, options->lambda);
   }

@@ -6,6 +6,7 @@
 #define DIVA_DIVA_H
 
 #include <diva/analysis.h>
+#include <diva/bench.h>
 #include <diva/check.h>
 #include <diva/check_report.h>
 #include <diva/convert.h>

@@ -46,7 +46,7 @@ struct diva_state_info {
   bool intercept;
   enum diva_loss loss; /**< of the scores */
   double lambda;       /**< of the scores, else as asked for; 0: neither, or merged states differ */
-  bool lambda_given;   /**< asked for, not chosen: another one is then refused */
+  bool lambda_given;   /**< asked for, not chosen: states of another are then not merged */
   struct diva_score loo;  /**< of the version saved; NaN without scores */
   const char *path;       /**< the file read, or NULL */
   const char *provenance; /**< JSON text that was saved with it, or NULL */
@@ -162,7 +162,7 @@ DIVA_API enum diva_status diva_state_merge(const struct diva_state *const *state
 /**
  * Whether a state can serve a version of its dataset and a model: DIVA_OK, or DIVA_ERROR_INPUT with
  * the reason (feature width or type, targets for labels, number of targets, base outputs, ids;
- * scale, intercept, loss, or a lambda given that is another).
+ * scale, intercept, loss, or another lambda).
  * @param dataset  NULL: only the model is checked
  * @param options  NULL: only the dataset is checked; scale AUTO and lambda 0 agree with any
  */
@@ -179,7 +179,7 @@ DIVA_API void diva_state_model(const struct diva_state *state,
 /** What became of a row between two versions. Several may be true at once. */
 enum diva_row_change {
   DIVA_ROW_ADDED = 1,      /**< its id is new: nothing else is said of it */
-  DIVA_ROW_FEATURES = 2,   /**< other features */
+  DIVA_ROW_FEATURES = 2,   /**< other features or, where there are labels, other base outputs */
   DIVA_ROW_RELABELLED = 4, /**< another class, by name where both have names; labelled or unlabelled
                                 since; for targets: other targets */
   DIVA_ROW_REWEIGHTED = 8  /**< another weight, rows labelled or unlabelled since apart */

@@ -45,9 +45,10 @@ class Behaviour(unittest.TestCase):
     def path(self, name):
         return os.path.join(self.folder, name)
 
-    def diva(self, *arguments):
+    def diva(self, *arguments, **environment):
         return subprocess.run([PROGRAM, *arguments], cwd=self.folder, stdin=subprocess.DEVNULL,
-                              capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False)
+                              capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False,
+                              env={**os.environ, **environment})
 
     def one_line(self, done):
         """The error of a failed call: exactly one line that says who speaks."""
@@ -145,6 +146,19 @@ class Behaviour(unittest.TestCase):
             else:
                 self.assertEqual(done.returncode, 6, done.stderr)
                 self.assertIn(backend["name"], self.one_line(done))
+
+    def test_no_gpu(self):
+        """By name it is missed, with the reason; else the processor computes."""
+        hidden = {"CUDA_VISIBLE_DEVICES": ""}
+        done = self.diva("rank", DIGITS, "--backend", "cuda", "-o", "out.jsonl", **hidden)
+        self.assertEqual(done.returncode, 6)
+        self.assertRegex(self.one_line(done), r"backend cuda is not available: "
+                         "(not compiled into this build|no CUDA driver|driver too old: .+|"
+                         "no CUDA device: .+)\n\\Z")
+        self.assertEqual(os.listdir(self.folder), [])
+        done = self.diva("rank", DIGITS, "-o", "out.jsonl", **hidden)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("run: cpu, ", done.stderr)
 
     def test_folder_without_permission(self):
         if os.geteuid() == 0:

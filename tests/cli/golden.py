@@ -29,6 +29,7 @@ VOLATILE = [
     (re.compile(r"^run: .*, (float32|float64), (primal|dual)$"), r"run: MACHINE, \1, \2"),
     (re.compile(r"\b\d+\.\d s$"), "T s"),
     (re.compile(r"^(derivative above 0, .*: )\d+ of "), r"\1N of "),
+    (re.compile(r"(\bthe run needs )\d+\.\d MiB"), r"\1N MiB"),
     (re.compile(r"\bdiva \d+\.\d+\.\d+\b"), "diva VERSION"),
 ]
 

@@ -59,6 +59,7 @@ static void map(struct conformance *self, bool shifted, bool constant_column, do
 }
 
 void case_fourier_rows(struct conformance *self) {
+  conformance_make_room(self, self->config.tile_rows, 2 * self->shape.columns + 1);
   for (int bits = 0; bits < 4; bits++) {
     map(self, bits & 1, bits & 2, bits & 1 ? 1.0 : sqrt(2.0 / 4096.0));
   }
@@ -69,6 +70,7 @@ void case_fourier_overflow(struct conformance *self) {
   static const double bad[] = {(double)NAN, (double)INFINITY, -(double)INFINITY};
   struct diva_error error;
   double values[3] = {0.0, 0.0, 2.0};
+  conformance_make_room(self, 1, 6);
   for (int kind = 0; kind < 3; kind++) {
     values[1] = bad[kind];
     const struct guarded *u = conformance_input(self, ELEMENT_TILE, 1, 3, values);

@@ -31,6 +31,32 @@ static void expect_refusals(struct conformance *self, struct diva_buffer *buffer
   }
 }
 
+/* A copy beside the queue comes after what was called before it, and before what is called after it
+ * was finished. */
+static void expect_order_beside(struct conformance *self, struct diva_buffer *a,
+                                struct diva_buffer *b) {
+  enum { TURNS = 16 };
+  const struct diva_backend_ops *ops = self->ops;
+  struct diva_error error;
+  unsigned char *host = NULL;
+  unsigned char old[BYTES];
+  int64_t room = 0;
+  cr_assert(ops->memory_free(self->backend, &room, &error) == DIVA_OK && room > 0);
+  cr_assert(ops->host_create(self->backend, BYTES, (void **)&host, &error) == DIVA_OK);
+  for (int turn = 0; turn < TURNS; turn++) {
+    memset(old, turn, BYTES);
+    cr_expect(ops->upload(self->backend, a, 0, old, BYTES, &error) == DIVA_OK);
+    cr_expect(ops->copy(self->backend, a, b, BYTES, &error) == DIVA_OK);
+    memset(host, 100 + turn, BYTES);
+    cr_expect(ops->upload_begin(self->backend, a, 0, host, BYTES, &error) == DIVA_OK);
+    cr_expect(ops->upload_finish(self->backend, &error) == DIVA_OK);
+    expect_bytes(self, b, old, "an upload beside the queue into what was copied before");
+    cr_expect(ops->copy(self->backend, a, b, BYTES, &error) == DIVA_OK);
+    expect_bytes(self, b, host, "a copy of what was uploaded beside the queue");
+  }
+  ops->host_destroy(self->backend, host);
+}
+
 void case_memory(struct conformance *self) {
   const struct diva_backend_ops *ops = self->ops;
   struct diva_error error;
@@ -62,6 +88,9 @@ void case_memory(struct conformance *self) {
   expect_bytes(self, b, bytes, "a partial zero and upload");
   cr_expect(ops->upload(self->backend, empty, 0, NULL, 0, &error) == DIVA_OK);
   cr_expect(ops->zero(self->backend, a, BYTES, 0, &error) == DIVA_OK);
+  if (ops->upload_begin) {
+    expect_order_beside(self, a, b);
+  }
   ops->buffer_destroy(self->backend, a);
   ops->buffer_destroy(self->backend, b);
   ops->buffer_destroy(self->backend, empty);

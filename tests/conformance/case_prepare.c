@@ -202,6 +202,7 @@ void case_half_values(struct conformance *self) {
     stored[i] = (double)i;
   }
   self->shape = (struct shape){COUNT / WIDTH, WIDTH, 1};
+  conformance_make_room(self, COUNT / WIDTH, WIDTH);
   for (int t = 0; t < 2; t++) {
     cr_expect(find_fault(self, halves[t], stored, 0, INT64_MAX, false, &z) == first_bad[t],
               "%s: another first fault than %lld", self->ops->name, (long long)first_bad[t]);

@@ -73,17 +73,21 @@ static unsigned char *element_at(const struct conformance *self, const struct gu
   return image + (object->lead + i * object->stride + j) * bytes;
 }
 
+static void open_backend(struct conformance *self) {
+  struct diva_error error;
+  const enum diva_status status = self->ops->open(&self->config, &self->backend, &error);
+  cr_assert(status == DIVA_OK, "%s cannot be opened: %s", self->ops->name, error.message);
+}
+
 void conformance_open(struct conformance *self, const struct diva_backend_ops *ops,
                       struct diva_backend_config config, struct shape shape,
                       struct accuracy *accuracy) {
-  struct diva_error error;
   *self = (struct conformance){.ops = ops,
                                .config = config,
                                .shape = shape,
                                .random = {0x9e3779b97f4a7c15U},
                                .accuracy = accuracy};
-  const enum diva_status status = ops->open(&self->config, &self->backend, &error);
-  cr_assert(status == DIVA_OK, "%s cannot be opened: %s", ops->name, error.message);
+  open_backend(self);
 }
 
 void conformance_clear(struct conformance *self) {
@@ -101,6 +105,13 @@ void conformance_close(struct conformance *self) {
   conformance_clear(self);
   self->ops->close(self->backend);
   self->backend = NULL;
+}
+
+void conformance_make_room(struct conformance *self, int64_t rows, int64_t columns) {
+  conformance_close(self);
+  self->config.tile_rows = rows;
+  self->config.columns = columns;
+  open_backend(self);
 }
 
 /* Reserves the place of a matrix; vectors have no rows to pad. */

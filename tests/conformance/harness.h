@@ -57,6 +57,10 @@ void conformance_open(struct conformance *self, const struct diva_backend_ops *o
                       struct diva_backend_config config, struct shape shape,
                       struct accuracy *accuracy);
 
+/** Opens anew, with room for exactly another tile: for cases that need more than their shape says.
+ */
+void conformance_make_room(struct conformance *self, int64_t rows, int64_t columns);
+
 /** Forgets all objects and closes. */
 void conformance_close(struct conformance *self);
 

@@ -33,5 +33,8 @@ file(RELATIVE_PATH diva_pc_prefix
 )
 string(REGEX REPLACE "/$" "" diva_pc_prefix "${diva_pc_prefix}")
 get_target_property(diva_pc_hdf5 hdf5::hdf5 IMPORTED_LOCATION)
+if(DIVA_WITH_CUDA)
+  set(diva_pc_cuda "${CUDA_cudart_static_LIBRARY} -lrt ")
+endif()
 configure_file("${CMAKE_CURRENT_LIST_DIR}/diva.pc.in" "${PROJECT_BINARY_DIR}/diva.pc" @ONLY)
 install(FILES "${PROJECT_BINARY_DIR}/diva.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")

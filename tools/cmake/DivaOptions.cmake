@@ -13,6 +13,12 @@ diva_switch(DIVA_CUDA "CUDA backend")
 diva_switch(DIVA_MPI "MPI communicator")
 diva_switch(DIVA_BUILD_TESTS "Tests (they need Criterion)")
 option(DIVA_WERROR "Make compiler warnings errors" OFF)
+# Who asks for the tests gets the backend that is there for them; nobody else does.
+set(shadow OFF)
+if(DIVA_BUILD_TESTS STREQUAL ON)
+  set(shadow ON)
+endif()
+option(DIVA_SHADOW "The shadow backend, and the tests that run over it" ${shadow})
 set(DIVA_SANITIZE "" CACHE STRING "Sanitizers to build with, for example address,undefined")
 
 get_property(multi_config GLOBAL PROPERTY GENERATOR_IS_MULTI_CONFIG)
@@ -28,16 +34,18 @@ set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 
 # Binaries run on any machine of the architecture: no -march=native, SIMD flags are per file. Sums
 # are reproducible and NaN is a value: no -ffast-math.
-add_compile_options(
+set(warnings
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes
 )
 if(DIVA_WERROR)
-  add_compile_options(-Werror)
+  list(APPEND warnings -Werror)
 endif()
+add_compile_options("$<$<COMPILE_LANGUAGE:C>:${warnings}>")
 
 if(DIVA_SANITIZE)
-  add_compile_options(
+  set(sanitizers
     -fsanitize=${DIVA_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g1
   )
+  add_compile_options("$<$<COMPILE_LANGUAGE:C>:${sanitizers}>")
   add_link_options(-fsanitize=${DIVA_SANITIZE})
 endif()

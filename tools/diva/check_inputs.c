@@ -95,12 +95,21 @@ static bool begins_with_path(const char *message, const struct diva_dataset *dat
   return false;
 }
 
+static bool begins_with_state(const char *message, const struct diva_state *state) {
+  struct diva_state_info info = {0};
+  if (state) {
+    diva_state_describe(state, &info);
+  }
+  return info.path && strncmp(message, info.path, strlen(info.path)) == 0;
+}
+
 enum diva_status cli_check_inputs_blame(const struct cli_check_inputs *inputs,
                                         enum diva_status status, struct diva_error *error) {
   const bool about_data =
       status == DIVA_ERROR_INPUT || status == DIVA_ERROR_NUMERICAL || status == DIVA_ERROR_RESOURCE;
   if (about_data && !begins_with_path(error->message, inputs->dataset) &&
       !begins_with_path(error->message, inputs->baseline) &&
+      !begins_with_state(error->message, inputs->state) &&
       !begins_with_path(error->message, inputs->target)) {
     diva_error_prefix(error, "%s: ", diva_dataset_path(inputs->dataset, 0));
   }

@@ -46,7 +46,8 @@ static enum diva_status check_file(const struct form *form, const struct form *o
                                    const struct cli_settings *settings,
                                    const struct cli_check_inputs *inputs,
                                    struct diva_error *error) {
-  const struct cli_named_output read[] = {{settings->policy, "--policy"},
+  const struct cli_named_output read[] = {{settings->baseline, "--baseline"},
+                                          {settings->policy, "--policy"},
                                           {settings->manifest, "--manifest"}};
   enum diva_status status =
       cli_output_check(form->name.path, inputs->dataset, inputs->baseline, error);

@@ -14,6 +14,8 @@ struct cli_settings {
   struct diva_dataset_options dataset;
   struct diva_analysis_options analysis;
   struct diva_convert_options convert;
+  struct diva_bench_options bench;
+  int64_t bench_repeats;
   const char *validation;          /**< path, NULL: none */
   const char *output;              /**< path, NULL or "-": standard output */
   const char *write_dataset;       /**< path of the changed dataset, NULL: none */
@@ -91,6 +93,9 @@ extern const char *const cli_format_names[];
 /** Names of --order in the order of enum cli_order, NULL at the end. */
 extern const char *const cli_order_names[];
 
+/** Names of --precision in the order of enum diva_precision, NULL at the end. */
+extern const char *const cli_precision_names[];
+
 /** Option groups that commands share. */
 extern const struct cli_option_group cli_group_names;
 extern const struct cli_option_group cli_group_model;
@@ -143,5 +148,6 @@ extern const struct cli_command cli_command_check;
 extern const struct cli_command cli_command_state;
 extern const struct cli_command cli_command_merge;
 extern const struct cli_command cli_command_convert;
+extern const struct cli_command cli_command_bench;
 
 #endif

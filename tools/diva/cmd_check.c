@@ -73,11 +73,6 @@ static enum diva_status tell(const struct cli_check_inputs *inputs,
     diva_state_describe(inputs->state, &state);
   }
   diva_check_summary(check, &summary);
-  if (inputs->state && summary.baseline_rows < 0) {
-    return diva_error_set(error, DIVA_ERROR_USAGE,
-                          "%s: is a saved state; the rules compare with datasets only",
-                          settings->baseline);
-  }
   diva_check_report_init(&report);
   report.argument_count = request->argument_count;
   report.arguments = request->arguments;

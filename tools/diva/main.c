@@ -21,6 +21,7 @@ static const struct cli_command *const commands[] = {&cli_command_info,
                                                      &cli_command_state,
                                                      &cli_command_merge,
                                                      &cli_command_convert,
+                                                     &cli_command_bench,
                                                      NULL};
 
 enum { COMMAND_COUNT = sizeof commands / sizeof *commands - 1 };

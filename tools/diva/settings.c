@@ -26,10 +26,10 @@ static const char *const scale_names[] = {[DIVA_SCALE_NONE] = "none",
                                           [DIVA_SCALE_AUTO] = "auto",
                                           NULL};
 
-static const char *const precision_names[] = {[DIVA_PRECISION_AUTO] = "auto",
-                                              [DIVA_PRECISION_FLOAT32] = "float32",
-                                              [DIVA_PRECISION_FLOAT64] = "float64",
-                                              NULL};
+const char *const cli_precision_names[] = {[DIVA_PRECISION_AUTO] = "auto",
+                                           [DIVA_PRECISION_FLOAT32] = "float32",
+                                           [DIVA_PRECISION_FLOAT64] = "float64",
+                                           NULL};
 
 static const char *const solver_names[] = {[DIVA_SOLVER_AUTO] = "auto",
                                            [DIVA_SOLVER_PRIMAL] = "primal",
@@ -164,7 +164,7 @@ static const struct cli_option model_options[] = {
      .offset = FIELD(analysis.precision),
      .value = "TYPE",
      .help = "arithmetic: auto, float32 or float64",
-     .choices = precision_names},
+     .choices = cli_precision_names},
     {.name = "solver",
      .type = CLI_CHOICE,
      .offset = FIELD(analysis.solver),
@@ -341,6 +341,8 @@ void cli_settings_init(struct cli_settings *settings) {
   diva_analysis_options_init(&settings->analysis);
   diva_convert_options_init(&settings->convert);
   diva_reweight_options_init(&settings->reweight);
+  diva_bench_options_init(&settings->bench);
+  settings->bench_repeats = settings->bench.repeats;
   settings->reweight_steps = settings->reweight.steps;
   settings->reweight_most_steps = settings->reweight.most_steps;
   settings->near_duplicates = "off";
@@ -350,6 +352,7 @@ void cli_settings_finish(struct cli_settings *settings) {
   settings->analysis.threads = (int)settings->threads;
   settings->analysis.memory = settings->memory;
   settings->dataset.memory = settings->memory;
+  settings->bench.repeats = (int)settings->bench_repeats;
   settings->reweight.steps = (int)settings->reweight_steps;
   settings->reweight.most_steps = (int)settings->reweight_most_steps;
   settings->reweight.folds = (int)settings->reweight_folds;

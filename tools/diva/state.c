@@ -91,9 +91,10 @@ void cli_state_print(FILE *out, const struct diva_state *state, const char *name
   struct diva_state_info info;
   diva_state_describe(state, &info);
   cli_print_name(out, name);
-  fprintf(out, ": state of %lld rows x %lld %s, %lld %s\n", (long long)info.rows,
+  fprintf(out, ": state of %lld rows x %lld %s, %lld %s%s\n", (long long)info.rows,
           (long long)info.columns, diva_dtype_name(info.feature_type), (long long)info.outputs,
-          info.has_targets ? "targets" : "classes");
+          info.has_targets ? "target" : "class",
+          info.outputs == 1 ? "" : (info.has_targets ? "s" : "es"));
   fprintf(out, "  rows       %lld trained on, of weight %.6g; ids %s\n",
           (long long)info.training_rows, info.weight,
           info.has_ids ? "of their own" : "are row numbers");

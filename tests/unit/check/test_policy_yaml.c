@@ -27,9 +27,9 @@ static void expect_text(const char *a, const char *b) {
 
 static void expect_same(const struct diva_policy *a, const struct diva_policy *b) {
   for (int r = 0; r < DIVA_RULES; r++) {
-    cr_expect_eq(a->on[r], b->on[r], "%s", diva_rule_id(r));
-    expect_limits(a->limits[r], b->limits[r], diva_rule_id(r));
-    expect_limits(a->alone[r], b->alone[r], diva_rule_id(r));
+    cr_expect_eq(a->on[r], b->on[r], "%s", diva_rule_id((enum diva_rule)r));
+    expect_limits(a->limits[r], b->limits[r], diva_rule_id((enum diva_rule)r));
+    expect_limits(a->alone[r], b->alone[r], diva_rule_id((enum diva_rule)r));
   }
   cr_expect(same(a->confidence, b->confidence));
   cr_expect(same(a->harmful_share_warn, b->harmful_share_warn));
@@ -243,7 +243,7 @@ Test(policy_yaml, what_is_written_reads_back_the_same) {
   for (int r = 0; r < DIVA_RULES; r++) {
     policy.on[r] = r % 2 == 0;
     policy.limits[r] = (struct diva_limits){(r + 1) / 33.0, r % 3 ? 0.7 : NAN};
-    if (diva_rule_stands_alone(r)) {
+    if (diva_rule_stands_alone((enum diva_rule)r)) {
       policy.alone[r] = (struct diva_limits){r % 3 ? NAN : 0.1, 0.9};
     }
   }

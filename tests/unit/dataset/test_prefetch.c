@@ -138,3 +138,57 @@ Test(prefetch, of_a_dataset_in_memory) {
   diva_prefetch_stop(prefetch);
   diva_dataset_close(dataset);
 }
+
+/* Memory of the caller's: counted, so that what is taken is given back. */
+static enum diva_status count_up(void *context, int64_t bytes, void **out,
+                                 struct diva_error *error) {
+  (void)error;
+  ++*(int *)context;
+  *out = malloc((size_t)bytes);
+  return DIVA_OK;
+}
+
+static void count_down(void *context, void *memory) {
+  *(int *)context -= memory != NULL;
+  free(memory);
+}
+
+/* Two tiles held: the one before the last stays as it was while the next is read. */
+Test(prefetch, two_tiles_held_in_memory_of_the_caller) {
+  enum { COUNT = 23, TILE = 3 };
+  float features[COUNT];
+  int32_t labels[COUNT];
+  int taken = 0;
+  struct diva_dataset_arrays arrays;
+  struct diva_dataset *dataset = NULL;
+  struct diva_prefetch *prefetch = NULL;
+  struct diva_prefetch_tile tile;
+  struct diva_prefetch_tile before = {.count = 0};
+  const struct diva_prefetch_memory memory = {2, count_up, count_down, &taken};
+  for (int i = 0; i < COUNT; i++) {
+    features[i] = (float)i;
+    labels[i] = i % 2;
+  }
+  diva_dataset_arrays_init(&arrays);
+  arrays.rows = COUNT;
+  arrays.columns = 1;
+  arrays.features = features;
+  arrays.labels = labels;
+  cr_assert_eq(diva_dataset_from_arrays(&arrays, &dataset, NULL), DIVA_OK);
+  cr_assert_eq(diva_prefetch_start_in(dataset, TILE, &memory, &prefetch, NULL), DIVA_OK);
+  cr_expect_eq(taken, 3);
+  for (int first = 0; first < COUNT + TILE; first += TILE) {
+    cr_assert_eq(diva_prefetch_next(prefetch, &tile, NULL), DIVA_OK);
+    cr_expect_eq(tile.count, first < COUNT ? (COUNT - first < TILE ? COUNT - first : TILE) : 0);
+    for (int64_t i = 0; i < before.count; i++) {
+      cr_expect_eq(((const float *)before.features)[i], (float)(before.first + i));
+    }
+    cr_expect(tile.count == 0 || tile.features != before.features);
+    before = tile;
+  }
+  diva_prefetch_stop(prefetch);
+  cr_expect_eq(taken, 0);
+  const struct diva_prefetch_memory three = {3, NULL, NULL, NULL};
+  cr_expect_eq(diva_prefetch_start_in(dataset, TILE, &three, &prefetch, NULL), DIVA_ERROR_USAGE);
+  diva_dataset_close(dataset);
+}

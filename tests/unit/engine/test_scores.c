@@ -210,7 +210,7 @@ Test(engine_scores, a_sink_that_refuses) {
     struct diva_analysis *analysis = (struct diva_analysis *)(void *)&record;
     struct diva_error error = {0};
     const bool dual = number % 2;
-    const int64_t rows = 8192 + 2;
+    const int64_t rows = 32768 + 2; /* more than any backend's tile has */
     problem_make(&(struct problem_spec){rows, 3, 2, 0, KIND_LABELS, WEIGHTS_MIXED, 9}, &problem);
     for (int64_t i = 30; i < rows && dual; i++) {
       problem.weights[i] = 0.0;

@@ -176,12 +176,12 @@ Test(engine_truth, narrow_shapes) {
   print("narrow shapes", &worst);
 }
 
-/* More rows than a tile: every sum over tiles, and rows at the seams. */
+/* More rows than any backend's tile has: every sum over tiles, and rows at the seams. */
 Test(engine_truth, several_tiles) {
   struct worst worst = {0};
   for (int validation = 0; validation < 2; validation++) {
     const struct problem_spec spec = {
-        8192 * 2 + 1, 3, 2, validation ? 8192 + 3 : 0, KIND_LABELS_AND_BASE, WEIGHTS_POOL, 7};
+        32768 + 1, 3, 2, validation ? 8192 + 3 : 0, KIND_LABELS_AND_BASE, WEIGHTS_POOL, 7};
     struct brute_problem problem;
     struct brute_answer answer;
     struct diva_plan plan;

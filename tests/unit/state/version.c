@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { COLUMNS = 6, OUTPUTS = 3 };
+enum { COLUMNS = 6, OUTPUTS = 3, MOST_OUTPUTS = 4 };
 
 static bool has_labels(enum version_kind kind) {
   return kind == VERSION_LABELS || kind == VERSION_LABELS_AND_BASE;
@@ -57,14 +57,14 @@ static void name_row(struct version *version, int64_t i, int64_t number) {
 static void take_memory(struct version *version) {
   const int64_t room = version->room;
   version->features = reference_allocate(room * version->columns, sizeof *version->features);
-  version->targets = reference_allocate(room * version->outputs, sizeof *version->targets);
+  version->targets = reference_allocate(room * MOST_OUTPUTS, sizeof *version->targets);
   version->weights = reference_allocate(room, sizeof *version->weights);
   version->ids = reference_allocate(room, sizeof *version->ids);
   if (has_labels(version->kind)) {
     version->labels = reference_allocate(room, sizeof *version->labels);
   }
   if (has_base(version->kind)) {
-    version->base = reference_allocate(room * version->outputs, sizeof *version->base);
+    version->base = reference_allocate(room * MOST_OUTPUTS, sizeof *version->base);
   }
 }
 
@@ -88,7 +88,7 @@ static void *duplicate(const void *from, size_t bytes) {
 
 void version_copy(struct version *to, const struct version *from) {
   const size_t room = (size_t)from->room;
-  const size_t wide = room * (size_t)from->outputs * sizeof(double);
+  const size_t wide = room * MOST_OUTPUTS * sizeof(double);
   *to = *from;
   to->features = duplicate(from->features, room * (size_t)from->columns * sizeof(double));
   to->labels = duplicate(from->labels, room * sizeof *from->labels);

@@ -1,0 +1,150 @@
+/**
+ * @file launches.h
+ * The kernels as the host glue sees them: C functions that start one kernel on a stream.
+ *
+ * Pointers are device memory. A tile has elements of tile type, float64 where `is_double`. Each
+ * returns what cudaGetLastError() says of the launch; an empty tile launches nothing.
+ */
+#ifndef DIVA_CUDA_LAUNCHES_H
+#define DIVA_CUDA_LAUNCHES_H
+
+#include "api.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** A matrix as a kernel sees it; `values` is its element (0, 0). */
+struct diva_cuda_tile {
+  void *values;
+  int64_t rows, columns;
+  int64_t stride; /**< elements */
+};
+
+/** What prepare_rows() of backend.h is told, as addresses. */
+struct diva_cuda_preparation {
+  int type; /**< enum diva_dtype of `raw` */
+  bool unit_rows, constant_column;
+  const double *shift;      /**< NULL: 0 */
+  const double *multiplier; /**< NULL: 1 */
+  int64_t first_row;
+  void *fault; /**< one int64 */
+};
+
+/** What loo_rows() of backend.h is told of rows; NULL where it is absent. */
+struct diva_cuda_row_facts {
+  const int32_t *labels;
+  const double *targets;
+  int64_t target_stride;
+  const double *weight;
+  const double *importance;
+  const double *form;
+  bool entropy; /**< cross-entropy, else the squared loss */
+  double gradient_shift;
+  double temperature;
+};
+
+/** What it writes; NULL where it is not wanted. */
+struct diva_cuda_row_results {
+  double *loss, *margin, *quality;
+  int32_t *suggested;
+  double *gradient_dot_r, *adjoint;
+  void *scaled_gradient;
+  int64_t gradient_stride;
+  double *scores;
+  int64_t score_stride;
+};
+
+/** The terms of derivative_rows() beside the product; `pull` and `quadratic` may be NULL. */
+struct diva_cuda_derivative_terms {
+  const double *weight, *form, *pull, *quadratic;
+};
+
+/* prepare.cu: from rows as stored, labels or float64 to tiles. */
+cudaError_t diva_cuda_launch_prepare(bool is_double, struct diva_cuda_tile raw,
+                                     struct diva_cuda_preparation preparation,
+                                     struct diva_cuda_tile z, cudaStream_t stream);
+cudaError_t diva_cuda_launch_labels(bool is_double, const int32_t *labels, struct diva_cuda_tile y,
+                                    cudaStream_t stream);
+cudaError_t diva_cuda_launch_convert(bool is_double, struct diva_cuda_tile from,
+                                     struct diva_cuda_tile to, cudaStream_t stream);
+/** to = diag(weight) from, rounded once. */
+cudaError_t diva_cuda_launch_weigh(bool is_double, struct diva_cuda_tile from, const double *weight,
+                                   struct diva_cuda_tile to, cudaStream_t stream);
+
+/** high + low = diag(weight) from, both float32 of 11 bits and one stride; weight NULL: 1. */
+cudaError_t diva_cuda_launch_split(struct diva_cuda_tile from, const double *weight,
+                                   struct diva_cuda_tile high, float *low, cudaStream_t stream);
+
+/* fourier.cu */
+cudaError_t diva_cuda_launch_fourier(bool is_double, struct diva_cuda_tile u, double scale,
+                                     const double *shift, bool constant_column,
+                                     struct diva_cuda_tile z, cudaStream_t stream);
+
+/* rows.cu: one value or one row of values from each row. */
+
+/** out_i = sum_j a_ij b_ij in float64. */
+cudaError_t diva_cuda_launch_row_dots(bool is_double, struct diva_cuda_tile a,
+                                      struct diva_cuda_tile b, double *out, cudaStream_t stream);
+cudaError_t diva_cuda_launch_loo(bool is_double, struct diva_cuda_tile e,
+                                 struct diva_cuda_row_facts facts,
+                                 struct diva_cuda_row_results results, cudaStream_t stream);
+/** The derivative of each row from its row of Z M'. */
+cudaError_t diva_cuda_launch_derivative(bool is_double, struct diva_cuda_tile direct,
+                                        struct diva_cuda_tile e,
+                                        struct diva_cuda_derivative_terms terms, double *out,
+                                        cudaStream_t stream);
+
+/* path.cu: one lambda of the LOO path. */
+
+/** `shrinkage` by direction, and W' = cross sums times it, in tile type. */
+cudaError_t diva_cuda_launch_shrink(bool is_double, struct diva_cuda_tile cross,
+                                    const double *eigenvalues, const double *penalised,
+                                    const double *lambda, double *shrinkage,
+                                    struct diva_cuda_tile weights, cudaStream_t stream);
+/** out_i = share_i |y_i - fitted_i|^2 / (1 - h_i)^2. */
+cudaError_t diva_cuda_launch_path(bool is_double, struct diva_cuda_tile t, struct diva_cuda_tile y,
+                                  struct diva_cuda_tile fitted, const double *shrinkage,
+                                  const double *weight, const double *share, double *out,
+                                  cudaStream_t stream);
+
+/* reduce.cu: sums in an order that is always the same. */
+
+/** sum += partial 0 + partial 1 + ..., `apart` elements from one to the next; all have the stride
+ * and type of `partial`. `upper`: only from the diagonal of `sum` on. */
+cudaError_t diva_cuda_launch_add_partials(bool is_double, struct diva_cuda_tile partial,
+                                          int64_t apart, int64_t count, bool upper,
+                                          struct diva_cuda_tile sum, cudaStream_t stream);
+/** Rows that one partial of launch_moments() sums. */
+enum { DIVA_CUDA_MOMENT_ROWS = 256 };
+/** Weighted sums and sums of squares by column, 2 x columns of float64 for every 256 rows. */
+cudaError_t diva_cuda_launch_moments(bool is_double, struct diva_cuda_tile z, const double *weight,
+                                     double *partials, cudaStream_t stream);
+/** *sum += values_0 + values_1 + ... */
+cudaError_t diva_cuda_launch_total(const double *values, int64_t count, double *sum,
+                                   cudaStream_t stream);
+
+/* algebra.cu: float64 square matrices. */
+cudaError_t diva_cuda_launch_symmetrize(struct diva_cuda_tile a, cudaStream_t stream);
+cudaError_t diva_cuda_launch_fold(struct diva_cuda_tile a, cudaStream_t stream);
+/** Upper triangle of `from` into `to`, which may be `from`; zeros below. */
+cudaError_t diva_cuda_launch_copy_upper(struct diva_cuda_tile from, struct diva_cuda_tile to,
+                                        cudaStream_t stream);
+cudaError_t diva_cuda_launch_identity(struct diva_cuda_tile a, cudaStream_t stream);
+/** 1-based index of the first diagonal element that is zero, not finite or, where `positive`, below
+ * zero; 0 if there is none. */
+cudaError_t diva_cuda_launch_find_pivot(struct diva_cuda_tile a, bool positive, int *found,
+                                        cudaStream_t stream);
+/** float64 -> float32 and back, strides apart. */
+cudaError_t diva_cuda_launch_narrow(struct diva_cuda_tile from, float *to, cudaStream_t stream);
+cudaError_t diva_cuda_launch_widen(const float *from, struct diva_cuda_tile to,
+                                   cudaStream_t stream);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

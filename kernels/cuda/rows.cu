@@ -1,0 +1,252 @@
+/* What each row gets from its residual: loss, margin, gradient, derivative; one warp a row. The
+ * algebra is that of formulas.h; here its sums over outputs are shared out to the lanes. */
+#include "kernel.cuh"
+#include "kernels/formulas.h"
+
+template <typename Tile> static __device__ double dot(const Tile *a, const Tile *b, int64_t n) {
+  double sum = 0.0;
+  for (int64_t j = diva_lane(); j < n; j += DIVA_WARP) {
+    sum += static_cast<double>(a[j]) * static_cast<double>(b[j]);
+  }
+  return diva_warp_sum(sum);
+}
+
+template <typename Tile>
+static __global__ void row_dots(struct diva_cuda_tile a, struct diva_cuda_tile b, double *out) {
+  const int64_t i = diva_row_of_warp();
+  if (i >= a.rows) {
+    return;
+  }
+  const double sum = dot(diva_row<Tile>(a, i), diva_row<Tile>(b, i), a.columns);
+  if (diva_lane() == 0) {
+    out[i] = sum;
+  }
+}
+
+/* diva_softmax_prepare() by a warp. */
+static __device__ struct diva_softmax
+prepare_softmax(struct diva_residual_row row, struct diva_target target, double temperature) {
+  struct diva_softmax softmax = {temperature, -INFINITY, 0.0};
+  for (int64_t c = diva_lane(); c < row.outputs; c += DIVA_WARP) {
+    softmax.largest = fmax(softmax.largest, temperature * diva_loo_score(row, target, c));
+  }
+  softmax.largest = diva_warp_largest(softmax.largest);
+  double sum = 0.0;
+  for (int64_t c = diva_lane(); c < row.outputs; c += DIVA_WARP) {
+    sum += exp(temperature * diva_loo_score(row, target, c) - softmax.largest);
+  }
+  softmax.log_sum = softmax.largest + log(diva_warp_sum(sum));
+  return softmax;
+}
+
+/* diva_squared_loss() or diva_cross_entropy_loss() by a warp. */
+static __device__ double find_loss(struct diva_residual_row row, struct diva_target target,
+                                   const struct diva_softmax *softmax) {
+  double loss = 0.0;
+  for (int64_t c = diva_lane(); c < row.outputs; c += DIVA_WARP) {
+    const double r = diva_loo_residual(row, c);
+    const double y = diva_target_value(target, c);
+    if (!softmax) {
+      loss += r * r;
+    } else if (y != 0.0) {
+      loss += y * (softmax->log_sum - softmax->temperature * (y - r));
+    }
+  }
+  return diva_warp_sum(loss);
+}
+
+static __device__ double target_sum(struct diva_target target, int64_t outputs) {
+  double sum = 0.0;
+  for (int64_t c = diva_lane(); c < outputs; c += DIVA_WARP) {
+    sum += diva_target_value(target, c);
+  }
+  return diva_warp_sum(sum);
+}
+
+/* diva_row_scores_of() by a warp: of equal scores the lower class. */
+static __device__ struct diva_row_scores find_scores(struct diva_residual_row row,
+                                                     struct diva_target target) {
+  struct diva_row_scores scores = {NAN, 0};
+  double best = -INFINITY;
+  double best_other = -INFINITY;
+  for (int64_t c = diva_lane(); c < row.outputs; c += DIVA_WARP) {
+    const double score = diva_loo_score(row, target, c);
+    if (score > best) {
+      best = score;
+      scores.best = static_cast<int32_t>(c);
+    }
+    if (c != target.label && score > best_other) {
+      best_other = score;
+    }
+  }
+  for (int apart = DIVA_WARP / 2; apart > 0; apart /= 2) {
+    const double score = __shfl_xor_sync(DIVA_ALL_LANES, best, apart);
+    const int32_t place = __shfl_xor_sync(DIVA_ALL_LANES, scores.best, apart);
+    if (score > best || (score == best && place < scores.best)) {
+      best = score;
+      scores.best = place;
+    }
+  }
+  best_other = diva_warp_largest(best_other);
+  if (target.label >= 0) {
+    scores.margin = best_other - diva_loo_score(row, target, target.label);
+  }
+  return scores;
+}
+
+/* What a row's gradient is made with: v, and the share c alpha of e to be taken from it. */
+struct gradient_terms {
+  double importance;
+  double residual_share;
+};
+
+/* g = v dl/dF by output; writes g / (1 - h) - c alpha e where wanted and returns g . r. */
+template <typename Tile>
+static __device__ double write_gradient(struct diva_residual_row row, struct diva_target target,
+                                        const struct diva_softmax *softmax,
+                                        struct gradient_terms terms, Tile *out) {
+  const double y_sum = softmax ? target_sum(target, row.outputs) : 0.0;
+  double gradient_dot_r = 0.0;
+  for (int64_t c = diva_lane(); c < row.outputs; c += DIVA_WARP) {
+    const double r = diva_loo_residual(row, c);
+    double gradient = 0.0;
+    if (terms.importance != 0.0) {
+      gradient = terms.importance *
+                 (softmax ? diva_cross_entropy_gradient(*softmax, diva_loo_score(row, target, c),
+                                                        diva_target_value(target, c), y_sum)
+                          : diva_squared_gradient(r));
+    }
+    gradient_dot_r += gradient * r;
+    if (out) {
+      out[c] = static_cast<Tile>(gradient / row.one_minus_h -
+                                 terms.residual_share * diva_training_residual(row, c));
+    }
+  }
+  return diva_warp_sum(gradient_dot_r);
+}
+
+static __device__ void write_scores(struct diva_residual_row row, struct diva_target target,
+                                    const struct diva_cuda_row_results &results, int64_t i) {
+  if (results.scores) {
+    double *scores = results.scores + i * results.score_stride;
+    for (int64_t c = diva_lane(); c < row.outputs; c += DIVA_WARP) {
+      scores[c] = diva_loo_score(row, target, c);
+    }
+  }
+  if (!results.margin && !results.suggested) {
+    return;
+  }
+  const struct diva_row_scores found = find_scores(row, target);
+  if (diva_lane() == 0 && results.margin) {
+    results.margin[i] = found.margin;
+  }
+  if (diva_lane() == 0 && results.suggested) {
+    results.suggested[i] = found.best;
+  }
+}
+
+template <typename Tile>
+static __device__ void write_gradients(struct diva_residual_row row, struct diva_target target,
+                                       const struct diva_softmax *softmax,
+                                       const struct diva_cuda_row_facts &facts,
+                                       const struct diva_cuda_row_results &results, int64_t i) {
+  const double weight = facts.weight ? facts.weight[i] : 0.0;
+  Tile *scaled = results.scaled_gradient
+                     ? static_cast<Tile *>(results.scaled_gradient) + i * results.gradient_stride
+                     : nullptr;
+  const struct gradient_terms terms = {facts.importance[i], facts.gradient_shift * weight};
+  const double gradient_dot_r = write_gradient<Tile>(row, target, softmax, terms, scaled);
+  if (diva_lane() == 0 && results.gradient_dot_r) {
+    results.gradient_dot_r[i] = gradient_dot_r;
+  }
+  if (diva_lane() == 0 && results.adjoint) {
+    results.adjoint[i] = diva_adjoint_weight(weight, gradient_dot_r, row.one_minus_h);
+  }
+}
+
+static __device__ struct diva_target find_target(const struct diva_cuda_row_facts &facts,
+                                                 int64_t i) {
+  struct diva_target target = {nullptr, -1};
+  if (facts.targets) {
+    target.values = facts.targets + i * facts.target_stride;
+  } else {
+    target.label = facts.labels[i];
+  }
+  return target;
+}
+
+template <typename Tile>
+static __global__ void loo_rows(struct diva_cuda_tile e, struct diva_cuda_row_facts facts,
+                                struct diva_cuda_row_results results) {
+  const int64_t i = diva_row_of_warp();
+  if (i >= e.rows) {
+    return;
+  }
+  const struct diva_residual_row row = {
+      diva_row<Tile>(e, i), sizeof(Tile) == sizeof(double), e.columns,
+      facts.form ? diva_one_minus_leverage(facts.weight[i], facts.form[i]) : 1.0};
+  const struct diva_target target = find_target(facts, i);
+  const bool fitted = !isnan(facts.temperature);
+  struct diva_softmax softmax = {0.0, 0.0, 0.0};
+  if (fitted && (facts.entropy || results.quality)) {
+    softmax = prepare_softmax(row, target, facts.temperature);
+  }
+  write_scores(row, target, results, i);
+  if (diva_lane() == 0 && results.quality) {
+    results.quality[i] =
+        fitted && target.label >= 0
+            ? diva_softmax_probability(softmax, diva_loo_score(row, target, target.label))
+            : NAN;
+  }
+  if (facts.entropy && !fitted) {
+    return;
+  }
+  const struct diva_softmax *known = facts.entropy ? &softmax : nullptr;
+  if (results.loss) {
+    const double loss = find_loss(row, target, known);
+    if (diva_lane() == 0) {
+      results.loss[i] = loss;
+    }
+  }
+  if (results.gradient_dot_r || results.adjoint || results.scaled_gradient) {
+    write_gradients<Tile>(row, target, known, facts, results, i);
+  }
+}
+
+template <typename Tile>
+static __global__ void derivative_rows(struct diva_cuda_tile direct, struct diva_cuda_tile e,
+                                       struct diva_cuda_derivative_terms terms, double *out) {
+  const int64_t i = diva_row_of_warp();
+  if (i >= e.rows) {
+    return;
+  }
+  const double product = dot(diva_row<Tile>(direct, i), diva_row<Tile>(e, i), e.columns);
+  if (diva_lane() == 0) {
+    const double pull = terms.pull ? terms.pull[i] : 0.0;
+    const double form = terms.pull ? terms.form[i] : 0.0;
+    const double slack = terms.pull ? diva_one_minus_leverage(terms.weight[i], form) : 1.0;
+    const double quadratic = terms.quadratic ? terms.quadratic[i] : 0.0;
+    out[i] = diva_derivative(product, pull, form, slack, quadratic);
+  }
+}
+
+cudaError_t diva_cuda_launch_row_dots(bool is_double, struct diva_cuda_tile a,
+                                      struct diva_cuda_tile b, double *out, cudaStream_t stream) {
+  return diva_launch(is_double ? row_dots<double> : row_dots<float>, diva_blocks_for_rows(a.rows),
+                     dim3(DIVA_BLOCK), stream, a, b, out);
+}
+
+cudaError_t diva_cuda_launch_loo(bool is_double, struct diva_cuda_tile e,
+                                 struct diva_cuda_row_facts facts,
+                                 struct diva_cuda_row_results results, cudaStream_t stream) {
+  return diva_launch(is_double ? loo_rows<double> : loo_rows<float>, diva_blocks_for_rows(e.rows),
+                     dim3(DIVA_BLOCK), stream, e, facts, results);
+}
+
+cudaError_t diva_cuda_launch_derivative(bool is_double, struct diva_cuda_tile direct,
+                                        struct diva_cuda_tile e,
+                                        struct diva_cuda_derivative_terms terms, double *out,
+                                        cudaStream_t stream) {
+  return diva_launch(is_double ? derivative_rows<double> : derivative_rows<float>,
+                     diva_blocks_for_rows(e.rows), dim3(DIVA_BLOCK), stream, direct, e, terms, out);
+}

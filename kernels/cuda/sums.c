@@ -1,0 +1,135 @@
+/* Sums over the rows of a tile: Gram and cross matrices and moments, float64 whatever the tile
+ * type. */
+#include "cuda_internal.h"
+
+/* Two matrices with the same rows, whose product left' right is to be added to a sum. */
+struct factors {
+  struct diva_cuda_factor left;
+  struct diva_cuda_factor right;
+};
+
+/* Rows and columns of a sum: [i0, i1) x [j0, ...). */
+struct block {
+  int64_t i0, i1, j0;
+};
+
+/* The partial sums of `count` times `rows` rows from `first` on, from the `place`-th partial on. */
+static enum diva_status multiply_chunks(struct diva_backend *backend, const struct factors *factors,
+                                        struct block block, struct diva_cuda_tile partial,
+                                        int64_t place, int64_t first, int64_t rows, int64_t count,
+                                        struct diva_error *error) {
+  const int64_t apart = partial.rows * partial.stride;
+  const struct diva_cuda_product product = {
+      .transpose_a = true,
+      .m = partial.rows,
+      .n = partial.columns,
+      .k = rows,
+      .alpha = 1.0,
+      .a = diva_cuda_element(backend, &factors->left, first, block.i0),
+      .a_low = diva_cuda_low_element(backend, &factors->left, first, block.i0),
+      .lda = factors->left.values.stride,
+      .step_a = rows * factors->left.values.stride,
+      .b = diva_cuda_element(backend, &factors->right, first, block.j0),
+      .b_low = diva_cuda_low_element(backend, &factors->right, first, block.j0),
+      .ldb = factors->right.values.stride,
+      .step_b = rows * factors->right.values.stride,
+      .beta = 0.0,
+      .c = (char *)partial.values + place * apart * backend->element,
+      .ldc = partial.stride,
+      .step_c = apart,
+      .count = count,
+  };
+  return diva_cuda_multiply_blocks(backend, backend->config.double_tiles, &product, error);
+}
+
+/* Adds the rows [first, end), at most as many chunks as partial sums fit, to a block of the sum. */
+static enum diva_status add_rows(struct diva_backend *backend, const struct factors *factors,
+                                 struct block block, bool upper, int64_t first, int64_t end,
+                                 struct diva_matrix sum, struct diva_error *error) {
+  const int64_t whole = (end - first) / DIVA_CUDA_CHUNK_ROWS;
+  const int64_t rest = (end - first) % DIVA_CUDA_CHUNK_ROWS;
+  const struct diva_cuda_tile partial = {backend->scratch.partials, block.i1 - block.i0,
+                                         sum.columns - block.j0, (sum.columns + 15) / 16 * 16};
+  const struct diva_cuda_tile to = {
+      diva_cuda_address(sum, block.i0, block.j0, (int64_t)sizeof(double)), partial.rows,
+      partial.columns, sum.stride};
+  enum diva_status status = multiply_chunks(backend, factors, block, partial, 0, first,
+                                            DIVA_CUDA_CHUNK_ROWS, whole, error);
+  if (status == DIVA_OK && rest > 0) {
+    status = multiply_chunks(backend, factors, block, partial, whole, end - rest, rest, 1, error);
+  }
+  if (status == DIVA_OK) {
+    status = diva_cuda_check(diva_cuda_launch_add_partials(backend->config.double_tiles, partial,
+                                                           partial.rows * partial.stride,
+                                                           whole + (rest > 0 ? 1 : 0), upper, to,
+                                                           backend->stream),
+                             "a sum over rows", error);
+  }
+  return status;
+}
+
+/* sum += left' right; of an `upper` one only blocks from the diagonal on. */
+static enum diva_status add_product(struct diva_backend *backend, const struct factors *factors,
+                                    bool upper, struct diva_matrix sum, struct diva_error *error) {
+  const int64_t step = backend->scratch.partial_count * DIVA_CUDA_CHUNK_ROWS;
+  const int64_t rows = factors->right.values.rows;
+  enum diva_status status = DIVA_OK;
+  for (int64_t i = 0; i < sum.rows; i += DIVA_CUDA_BLOCK_COLUMNS) {
+    const int64_t next = i + DIVA_CUDA_BLOCK_COLUMNS;
+    const struct block block = {i, next < sum.rows ? next : sum.rows, upper ? i : 0};
+    for (int64_t first = 0; first < rows && status == DIVA_OK; first += step) {
+      const int64_t end = first + step < rows ? first + step : rows;
+      status = add_rows(backend, factors, block, upper, first, end, sum, error);
+    }
+  }
+  return status;
+}
+
+/* Weights are in the left factor alone. One rounding of each of its elements moves a sum by less
+ * than 6e-8 of the sum of its absolute terms, whatever the signs of the weights. */
+static enum diva_status accumulate(struct diva_backend *backend, struct diva_matrix left,
+                                   struct diva_vector weight, struct diva_matrix right, bool upper,
+                                   struct diva_matrix sum, struct diva_error *error) {
+  const struct diva_vector none = {0};
+  const bool split = diva_cuda_splits(backend, sum.rows, sum.columns);
+  const bool same = upper && !weight.buffer;
+  struct factors factors;
+  enum diva_status status =
+      diva_cuda_factor_of(backend, left, weight, split, 0, &factors.left, error);
+  factors.right = factors.left;
+  if (status == DIVA_OK && !same) {
+    status = diva_cuda_factor_of(backend, right, none, split, 1, &factors.right, error);
+  }
+  return status == DIVA_OK ? add_product(backend, &factors, upper, sum, error) : status;
+}
+
+enum diva_status diva_cuda_gram_accumulate(struct diva_backend *backend, struct diva_matrix z,
+                                           struct diva_vector weight, struct diva_matrix sum,
+                                           struct diva_error *error) {
+  return accumulate(backend, z, weight, z, true, sum, error);
+}
+
+enum diva_status diva_cuda_cross_accumulate(struct diva_backend *backend, struct diva_matrix y,
+                                            struct diva_vector weight, struct diva_matrix z,
+                                            struct diva_matrix sum, struct diva_error *error) {
+  return accumulate(backend, y, weight, z, false, sum, error);
+}
+
+enum diva_status diva_cuda_moments_accumulate(struct diva_backend *backend, struct diva_matrix z,
+                                              struct diva_vector weight, struct diva_matrix sum,
+                                              struct diva_error *error) {
+  const int64_t chunks = (z.rows + DIVA_CUDA_MOMENT_ROWS - 1) / DIVA_CUDA_MOMENT_ROWS;
+  const struct diva_cuda_tile partial = {backend->scratch.partials, 2, z.columns, z.columns};
+  const struct diva_cuda_tile to = {diva_cuda_address(sum, 0, 0, (int64_t)sizeof(double)), 2,
+                                    z.columns, sum.stride};
+  enum diva_status status = diva_cuda_check(
+      diva_cuda_launch_moments(backend->config.double_tiles, diva_cuda_tile(z, backend->element),
+                               diva_cuda_reals(weight), partial.values, backend->stream),
+      "moments", error);
+  if (status == DIVA_OK) {
+    status = diva_cuda_check(diva_cuda_launch_add_partials(true, partial, 2 * z.columns, chunks,
+                                                           false, to, backend->stream),
+                             "moments", error);
+  }
+  return status;
+}
