@@ -136,9 +136,11 @@ static enum diva_status smooth(struct diva_dataset *pilot, struct diva_analysis_
 /* The model, and what the pilot's labels look like by it. */
 static enum diva_status settle_model(struct cleaning *run, struct diva_error *error) {
   const double asked_temperature = run->options.temperature;
-  enum diva_status status =
-      diva_subset_draw(run->train, run->given, DIVA_PILOT_ROWS, run->options.seed,
-                       &run->options.progress, &run->pilot, error);
+  enum diva_status status = diva_subset_draw(
+      run->train,
+      &(struct diva_subset_request){
+          .weights = run->given, .most = DIVA_PILOT_ROWS, .seed = run->options.seed},
+      &run->options.progress, &run->pilot, error);
   if (status == DIVA_OK) {
     status = diva_model_choose_on(run->pilot.dataset, &run->options, error);
   }

@@ -4,7 +4,9 @@
  *
  * The rows are dealt out to folds. For each fold a path is found without its rows (weight 0, out of
  * the objective); after each step its rows are predicted by the model of that point. All folds
- * together give each row a held-out loss for each number of steps.
+ * together give each row a held-out loss for each number of steps. That of a cross-entropy is at
+ * the temperature that suits all held-out scores best: how sure the model is of itself, which
+ * drifts as it is fitted closer, is one number that whoever uses the weights fits again.
  */
 #ifndef DIVA_CROSS_FIT_H
 #define DIVA_CROSS_FIT_H
@@ -35,7 +37,8 @@ struct diva_held_out {
  * @param best   after the number of steps of the least mean, at most most_steps; the search ends
  *               after four steps without a new one. Both to be freed with diva_held_out_free(),
  *               whatever came of this
- * Cost: (folds) x (steps + 1) analyses, and the memory of as many paths as folds.
+ * Cost: (folds) x (steps + 1) analyses, the memory of as many paths as folds, and of a
+ * cross-entropy 16 bytes a row and output.
  */
 enum diva_status diva_cross_fit(const struct diva_cross_fit_request *request, const double *start,
                                 struct diva_held_out *plain, struct diva_held_out *best,

@@ -276,11 +276,37 @@ static bool wants_sample(const struct run *run) {
          (run->options->steps < 0 || run->starts.training_rows <= most_rows(run));
 }
 
+/* Rows that the objective or the guard looks at, of which a plain sample may hold none; NULL where
+ * it looks at all alike. */
+static enum diva_status mark_needed(const struct run *run, uint8_t **out,
+                                    struct diva_error *error) {
+  const double *importance = run->asked->importance;
+  const uint8_t *guard = run->options->guard;
+  *out = NULL;
+  if (!importance && !guard) {
+    return DIVA_OK;
+  }
+  const enum diva_status status =
+      diva_allocate(run->info.rows, 1, "rows of the objective", (void **)out, error);
+  for (int64_t i = 0; i < run->info.rows && status == DIVA_OK; i++) {
+    (*out)[i] = (importance && importance[i] > 0.0) || (guard && guard[i]);
+  }
+  return status;
+}
+
 static enum diva_status open_sample(struct run *run, struct diva_weight_site *out,
                                     struct diva_error *error) {
-  const enum diva_status status =
-      diva_subset_draw(run->train, run->starts.weights[DIVA_REWEIGHT_UNIFORM], most_rows(run),
-                       run->asked->seed, &run->asked->progress, &run->subset, error);
+  uint8_t *needed = NULL;
+  enum diva_status status = mark_needed(run, &needed, error);
+  if (status == DIVA_OK) {
+    const struct diva_subset_request request = {.weights =
+                                                    run->starts.weights[DIVA_REWEIGHT_UNIFORM],
+                                                .needed = needed,
+                                                .most = most_rows(run),
+                                                .seed = run->asked->seed};
+    status = diva_subset_draw(run->train, &request, &run->asked->progress, &run->subset, error);
+  }
+  free(needed);
   return status == DIVA_OK ? diva_weight_site_open(&run->rows, &run->subset, out, error) : status;
 }
 
@@ -348,6 +374,7 @@ static enum diva_status prepare(struct run *run, struct diva_error *error) {
   *summary = (struct diva_reweight_summary){.base = diva_weight_starts_base(&run->starts),
                                             .start = diva_weight_starts_base(&run->starts),
                                             .target_share = run->rows.request.target_share,
+                                            .cut_rows = run->starts.cut_rows,
                                             .guard_before = NAN,
                                             .guard_after = NAN,
                                             .gain = NAN,

@@ -9,10 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Less than this share of the base's loss is not worth weights: the fewer rows they leave effective
- * cost more. */
-static const double WORTHWHILE = 0.005;
-
 /* The search at hand. */
 struct search {
   const struct diva_weight_choice_request *request;
@@ -60,30 +56,37 @@ static enum diva_status deal(struct search *search, struct diva_error *error) {
 }
 
 /* Makes a set's entries add up to `total`; rows in no fold count nothing. */
-static void fill_share(const double *importance, const int32_t *folds, int64_t rows, double total,
-                       double *share) {
+static enum diva_status fill_share(const double *importance, const int32_t *folds, int64_t rows,
+                                   double total, double *share, struct diva_error *error) {
   double sum = 0.0;
   for (int64_t i = 0; i < rows; i++) {
     share[i] = folds[i] < 0 ? 0.0 : importance ? importance[i] : 1.0;
     sum += share[i];
   }
   for (int64_t i = 0; i < rows; i++) {
-    share[i] *= total / sum;
+    share[i] *= sum > 0.0 ? total / sum : 0.0;
   }
+  return rows > 0 && total > 0.0 && !(sum > 0.0)
+             ? diva_error_set(error, DIVA_ERROR_INPUT,
+                              "none of the rows that count in the objective has a label and a "
+                              "positive weight")
+             : DIVA_OK;
 }
 
 static enum diva_status weigh(struct search *search, struct diva_error *error) {
   const struct diva_weight_problem *problem = search->problem;
   const double target = problem->request.target_share;
-  const enum diva_status status =
+  enum diva_status status =
       diva_allocate(problem->rows + problem->target_rows, sizeof *search->share,
                     "shares of the rows", (void **)&search->share, error);
   if (status == DIVA_OK) {
-    fill_share(problem->importance, search->folds, problem->rows, 1.0 - target, search->share);
-    fill_share(problem->request.target_importance, search->folds + problem->rows,
-               problem->target_rows, target, search->share + problem->rows);
+    status = fill_share(problem->importance, search->folds, problem->rows, 1.0 - target,
+                        search->share, error);
   }
-  return status;
+  return status == DIVA_OK
+             ? fill_share(problem->request.target_importance, search->folds + problem->rows,
+                          problem->target_rows, target, search->share + problem->rows, error)
+             : status;
 }
 
 static bool are_alike(const struct search *search, enum diva_reweight_start a,
@@ -141,7 +144,7 @@ static void judge(const struct search *search, struct diva_reweight_summary *out
   out->best_start = search->best_start;
   out->best_steps = search->best.steps;
   out->best = (struct diva_reweight_figures){search->best.mean, search->best.error};
-  out->base_is_best = !(out->gain > out->gain_error && out->gain > WORTHWHILE * search->base.mean);
+  out->base_is_best = !(out->gain > out->gain_error);
   out->folds = search->request->folds;
   for (int64_t i = 0; i < search->problem->rows; i++) {
     out->cross_fit_rows += search->folds[i] >= 0;

@@ -45,6 +45,7 @@ enum diva_status diva_weight_problem_open(const struct diva_weight_request *requ
   *out = (struct diva_weight_problem){.request = *request, .both = request->train};
   diva_dataset_describe(request->train, &info);
   out->rows = info.rows;
+  out->outputs = info.outputs;
   enum diva_status status = DIVA_OK;
   if (request->target) {
     diva_dataset_describe(request->target, &info);
@@ -147,9 +148,35 @@ static enum diva_status add_target(const struct diva_weight_problem *problem, do
   return DIVA_OK;
 }
 
+/* Where the scores of the watched rows go, as tiles of rows come by in order. */
+struct watch {
+  const struct diva_weight_problem *problem;
+  float *next;
+};
+
+static enum diva_status take_scores(void *context, int64_t first_row, int64_t rows,
+                                    const double *scores, struct diva_error *error) {
+  struct watch *watch = context;
+  const struct diva_weight_problem *problem = watch->problem;
+  (void)error;
+  for (int64_t i = 0; i < rows; i++) {
+    if (problem->folds[first_row + i] == problem->watched_fold) {
+      for (int64_t c = 0; c < problem->outputs; c++) {
+        *watch->next++ = (float)scores[i * problem->outputs + c];
+      }
+    }
+  }
+  return DIVA_OK;
+}
+
 static enum diva_status evaluate(const struct diva_weight_problem *problem,
                                  struct diva_weight_point *point, struct diva_error *error) {
-  const struct diva_analysis_options options = point_options(problem, point);
+  struct diva_analysis_options options = point_options(problem, point);
+  struct watch watch = {problem, point->scores};
+  if (point->scores) {
+    options.scores = take_scores;
+    options.scores_context = &watch;
+  }
   struct diva_analysis *analysis = NULL;
   const enum diva_status status =
       diva_analysis_run(problem->both, NULL, &options, &analysis, error);
@@ -176,9 +203,14 @@ static enum diva_status point_open(const struct diva_weight_problem *problem,
   if (status == DIVA_OK) {
     status = diva_allocate(rows, sizeof *point->loss, "losses", (void **)&point->loss, error);
   }
-  return status == DIVA_OK ? diva_allocate(rows, sizeof *point->prediction, "predictions",
-                                           (void **)&point->prediction, error)
-                           : status;
+  if (status == DIVA_OK) {
+    status = diva_allocate(rows, sizeof *point->prediction, "predictions",
+                           (void **)&point->prediction, error);
+  }
+  return status == DIVA_OK && problem->folds
+             ? diva_allocate(problem->watched_rows, problem->outputs * (int64_t)sizeof(float),
+                             "held-out scores", (void **)&point->scores, error)
+             : status;
 }
 
 static void point_close(struct diva_weight_point *point) {
@@ -186,6 +218,7 @@ static void point_close(struct diva_weight_point *point) {
   free(point->gradient);
   free(point->loss);
   free(point->prediction);
+  free(point->scores);
 }
 
 static enum diva_status path_allocate(struct diva_weight_path *path, struct diva_error *error) {

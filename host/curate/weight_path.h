@@ -36,8 +36,13 @@ struct diva_weight_problem {
   struct diva_dataset *both; /**< train with the rows of target behind; owned unless train itself */
   int64_t rows;              /**< of train */
   int64_t target_rows;
+  int64_t outputs;
   double *importance; /**< of both, owned; NULL: all count alike */
   int32_t *groups;    /**< of both, owned; NULL: none */
+  /** Rows whose scores are kept at every point: those of this fold. Borrowed; NULL: none. */
+  const int32_t *folds;
+  int32_t watched_fold;
+  int64_t watched_rows;
 };
 
 enum diva_status diva_weight_problem_open(const struct diva_weight_request *request,
@@ -53,6 +58,7 @@ struct diva_weight_point {
   double *gradient;    /**< of the objective in the weights of train */
   double *loss;        /**< LOO loss; of a row not trained on, loss of the plain prediction */
   int32_t *prediction; /**< likewise; -1 for targets */
+  float *scores;       /**< of the watched rows, in their order, x outputs; NULL: none */
   double objective;
   double guard; /**< mean LOO loss of the guarded rows; NaN where there are none */
 };

@@ -81,6 +81,21 @@ static enum diva_status add_given(const double *given, struct diva_weight_starts
   return status;
 }
 
+static int64_t count_beyond(const double *weights, const struct diva_weight_starts *starts,
+                            const struct diva_weight_bounds *bounds) {
+  double sum = 0.0;
+  int64_t count = 0;
+  for (int64_t i = 0; i < starts->rows; i++) {
+    sum += weights[i];
+  }
+  const double mean = sum / (double)starts->training_rows;
+  for (int64_t i = 0; i < starts->rows; i++) {
+    count += weights[i] > 0.0 &&
+             (weights[i] < bounds->minimum * mean || weights[i] > bounds->maximum * mean);
+  }
+  return count;
+}
+
 enum diva_status diva_weight_starts_make(const struct diva_dataset *dataset, const double *given,
                                          const struct diva_weight_bounds *bounds,
                                          struct diva_weight_starts *out, struct diva_error *error) {
@@ -97,6 +112,9 @@ enum diva_status diva_weight_starts_make(const struct diva_dataset *dataset, con
   }
   if (status == DIVA_OK) {
     status = add_given(weights, out, error);
+  }
+  if (status == DIVA_OK && out->weights[DIVA_REWEIGHT_GIVEN]) {
+    out->cut_rows = count_beyond(out->weights[DIVA_REWEIGHT_GIVEN], out, bounds);
   }
   for (int s = 0; s < DIVA_REWEIGHT_STARTS && status == DIVA_OK; s++) {
     if (out->weights[s]) {

@@ -10,6 +10,7 @@
 struct diva_weight_starts {
   int64_t rows;
   int64_t training_rows;
+  int64_t cut_rows; /**< whose given weight is beyond a bound where the mean is 1 */
   double *weights[DIVA_REWEIGHT_STARTS]; /**< owned; NULL: not there. Given weights are there where
                                               they differ, class balance where there are classes */
 };

@@ -201,6 +201,7 @@ static enum diva_status solve(struct question *question, int side,
   struct diva_analysis_options mine = *options;
   struct diva_dataset *view = NULL;
   mine.derivative = false;
+  mine.sums = NULL;
   mine.weights = question->weights[side];
   mine.groups = question->groups;
   mine.scores = question->relabelled_rows ? take_scores : NULL;

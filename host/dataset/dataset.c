@@ -69,7 +69,7 @@ static enum diva_status finish_labels(struct diva_dataset *dataset, int64_t outp
   const struct diva_shards *shards = diva_dataset_shards(dataset);
   const bool single_class = shards && shards->schema.single_class;
   diva_labels_summarise(dataset->labels, dataset->info.rows, &facts);
-  if (!facts.labelled && shards && shards->schema.labels_optional) {
+  if (!facts.labelled && dataset->labels_optional) {
     dataset->info.labelled_rows = 0;
     return DIVA_OK;
   }
@@ -122,9 +122,9 @@ enum diva_status diva_dataset_finish(struct diva_dataset *dataset, int64_t outpu
   info->has_weights = dataset->weights != NULL;
   info->has_class_names = dataset->class_names.count > 0;
   info->outputs = outputs;
-  info->labelled_rows = dataset->unlabelled ? 0 : info->rows;
+  info->labelled_rows = info->rows;
   enum diva_status status = DIVA_OK;
-  if (dataset->labels && !dataset->unlabelled) {
+  if (dataset->labels) {
     status = finish_labels(dataset, outputs, error);
   }
   if (!status && dataset->weights && !some_weight) {

@@ -30,7 +30,7 @@ struct diva_dataset {
   struct diva_dataset_info info;
   char layout[DIVA_H5_LAYOUT_SIZE]; /**< info.layout points here */
   int32_t *labels;                  /**< NULL: targets */
-  bool unlabelled;                  /**< no row is to have a label: all of them are -1 */
+  bool labels_optional;             /**< no row need have a label */
   double *weights;                  /**< NULL: none */
   struct diva_string_table ids;     /**< empty: none */
   struct diva_string_table class_names;

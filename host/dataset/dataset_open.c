@@ -58,6 +58,13 @@ static bool has_part(const struct diva_shards *shards, enum diva_part part) {
   return diva_h5_dataset_is_open(&shards->source.parts[part]);
 }
 
+/* A shard of unlabelled rows need not name the classes that others have. */
+static bool knows_no_classes(const struct diva_shards *shards) {
+  return shards->schema.labelling == DIVA_LABELLING_OPTIONAL &&
+         !has_part(shards, DIVA_PART_LABELS) && !has_part(shards, DIVA_PART_TARGETS) &&
+         !shards->source.class_names.count;
+}
+
 /* Compares the shard that is open with what the first one said. */
 static enum diva_status compare_shard(const struct diva_dataset *dataset,
                                       const struct diva_shards *shards, struct diva_error *error) {
@@ -75,7 +82,8 @@ static enum diva_status compare_shard(const struct diva_dataset *dataset,
                           diva_dtype_name(source->feature_type), shards->shards[0].path,
                           diva_dtype_name(info->feature_type));
   }
-  if (!same_names(&source->class_names, &dataset->class_names)) {
+  const bool silent = knows_no_classes(shards);
+  if (!silent && !same_names(&source->class_names, &dataset->class_names)) {
     return disagree(shards, "the class_names", error);
   }
   if (has_part(shards, DIVA_PART_TARGETS) != info->has_targets) {
@@ -83,7 +91,7 @@ static enum diva_status compare_shard(const struct diva_dataset *dataset,
                           info->has_targets ? "labels" : "targets", shards->shards[0].path,
                           info->has_targets ? "targets" : "labels");
   }
-  if (source->outputs != shards->outputs) {
+  if (!silent && source->outputs != shards->outputs) {
     return disagree(shards, "the numbers of outputs", error);
   }
   if (has_part(shards, DIVA_PART_IDS) != info->has_ids ||
@@ -149,7 +157,7 @@ static enum diva_status allocate_columns(struct diva_dataset *dataset,
   if (!info->has_targets) {
     status = diva_allocate(info->rows, (int64_t)sizeof *dataset->labels, "labels", &memory, error);
     dataset->labels = memory;
-    for (int64_t i = 0; !status && dataset->unlabelled && i < info->rows; i++) {
+    for (int64_t i = 0; !status && i < info->rows; i++) {
       dataset->labels[i] = -1;
     }
   }
@@ -177,7 +185,7 @@ static enum diva_status read_shard(struct diva_dataset *dataset, struct diva_sha
   if (status) {
     return status;
   }
-  if (dataset->labels && !dataset->unlabelled) {
+  if (has_part(shards, DIVA_PART_LABELS)) {
     status = diva_h5_labels_read(source, shards->outputs, dataset->class_names.count > 0,
                                  dataset->info.rows, dataset->labels + shard->first, error);
   }
@@ -257,7 +265,7 @@ enum diva_status diva_dataset_open(const char *const *paths, int64_t path_count,
   if (!status) {
     struct diva_h5_scope scope;
     dataset->info.files = dataset->paths.count;
-    dataset->unlabelled = options->unlabelled;
+    dataset->labels_optional = options->labelling != DIVA_LABELLING_REQUIRED;
     diva_h5_enter(&scope);
     status = load(dataset, dataset->reader, error);
     diva_h5_leave(&scope);

@@ -24,7 +24,7 @@ static bool has_part(const struct diva_h5_source *source, enum diva_part part) {
 static enum diva_status find_answers(struct diva_h5_source *source,
                                      const struct diva_schema *schema, struct diva_error *error) {
   char what[DIVA_H5_TEXT_SIZE];
-  if (schema->unlabelled) {
+  if (schema->labelling == DIVA_LABELLING_IGNORED) {
     return DIVA_OK;
   }
   if (!schema->prefer_targets) {
@@ -34,7 +34,8 @@ static enum diva_status find_answers(struct diva_h5_source *source,
     }
   }
   enum diva_status status = find_part(source, schema, DIVA_PART_TARGETS, error);
-  if (status || has_part(source, DIVA_PART_TARGETS)) {
+  if (status || has_part(source, DIVA_PART_TARGETS) ||
+      schema->labelling == DIVA_LABELLING_OPTIONAL) {
     return status;
   }
   snprintf(what, sizeof what, "dataset /%s and no /%s", schema->parts[DIVA_PART_LABELS].name,

@@ -196,7 +196,7 @@ enum diva_status diva_dataset_from_arrays(const struct diva_dataset_arrays *arra
   dataset->info.columns = arrays->columns;
   dataset->info.feature_type = arrays->feature_type;
   dataset->info.has_base_outputs = arrays->base_outputs != NULL;
-  dataset->unlabelled = arrays->unlabelled;
+  dataset->labels_optional = arrays->unlabelled;
   status = make_reader(dataset, arrays, error);
   if (!status) {
     status = copy_columns(dataset, arrays, &some_weight, error);

@@ -35,10 +35,9 @@ static char *copy_name(enum diva_part part, const char *given) {
 enum diva_status diva_schema_make(const struct diva_dataset_options *options,
                                   struct diva_schema *out, struct diva_error *error) {
   *out = (struct diva_schema){.prefer_targets = options->targets != NULL,
-                              .unlabelled = options->unlabelled,
+                              .labelling = options->labelling,
                               .allow_external = options->allow_external,
                               .single_class = options->single_class,
-                              .labels_optional = options->labels_optional,
                               .memory = options->memory};
   if (options->labels && options->targets) {
     return diva_error_set(error, DIVA_ERROR_USAGE,

@@ -29,9 +29,8 @@ struct diva_schema {
   bool prefer_targets; /**< targets were named, so labels are not looked for */
   bool allow_external;
   bool single_class; /**< as in diva_dataset_options */
-  bool labels_optional;
-  int64_t memory;  /**< as in diva_dataset_options */
-  bool unlabelled; /**< likewise */
+  enum diva_labelling labelling;
+  int64_t memory; /**< as in diva_dataset_options */
 };
 
 /** Default name of a part: "features", "labels", ... */

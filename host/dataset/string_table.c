@@ -165,6 +165,25 @@ enum diva_status diva_string_table_first(const struct diva_string_table *table, 
   return status;
 }
 
+enum diva_status diva_string_index_build(const struct diva_string_table *table,
+                                         struct diva_string_index *out, struct diva_error *error) {
+  enum diva_status status = make_slots(table, &out->slots, &out->mask, error);
+  for (int64_t i = 0; !status && i < table->count; i++) {
+    out->slots[find_slot(table, out->slots, out->mask, diva_string_table_get(table, i))] = i + 1;
+  }
+  return status;
+}
+
+int64_t diva_string_index_find(const struct diva_string_index *index,
+                               const struct diva_string_table *table, const char *text) {
+  return index->slots ? index->slots[find_slot(table, index->slots, index->mask, text)] - 1 : -1;
+}
+
+void diva_string_index_free(struct diva_string_index *index) {
+  free(index->slots);
+  *index = (struct diva_string_index){0};
+}
+
 void diva_string_table_free(struct diva_string_table *table) {
   free(table->bytes);
   free(table->offsets);

@@ -37,19 +37,52 @@ static enum diva_status allocate(const struct diva_dataset_info *info, struct di
   return status;
 }
 
-/* Selection sampling (Knuth, TAOCP 2, algorithm S). */
-static void select_rows(const int32_t *labels, const double *weights, int64_t rows, int64_t left,
-                        uint64_t seed, struct diva_subset *subset) {
-  struct diva_random random = {.state = seed};
+/* Rows to draw from, and how many of them: those that are needed, and the others. */
+enum stratum { OTHERS, NEEDED, STRATA };
+struct strata {
+  int64_t eligible[STRATA];
+  int64_t wanted[STRATA];
+};
+
+static enum stratum stratum_of(const uint8_t *needed, int64_t i) {
+  return needed && needed[i] ? NEEDED : OTHERS;
+}
+
+static void count_eligible(const int32_t *labels, const struct diva_subset_request *request,
+                           int64_t rows, struct strata *out) {
+  for (int64_t i = 0; i < rows; i++) {
+    out->eligible[stratum_of(request->needed, i)] += is_eligible(labels, request->weights, i);
+  }
+}
+
+static int64_t least(int64_t a, int64_t b) {
+  return a < b ? a : b;
+}
+
+/* Shares as in the whole, unless too few would be among the needed. */
+static void share_out(int64_t rows, struct strata *strata) {
+  const int64_t all = strata->eligible[NEEDED] + strata->eligible[OTHERS];
+  const double even = all > 0 ? (double)rows * (double)strata->eligible[NEEDED] / (double)all : 0.0;
+  const int64_t enough = least(strata->eligible[NEEDED], rows / 4);
+  const int64_t usual = least((int64_t)even, strata->eligible[NEEDED]);
+  strata->wanted[NEEDED] = usual > enough ? usual : enough;
+  strata->wanted[OTHERS] = least(rows - strata->wanted[NEEDED], strata->eligible[OTHERS]);
+  strata->wanted[NEEDED] = rows - strata->wanted[OTHERS];
+}
+
+/* Selection sampling (Knuth, TAOCP 2, algorithm S) in each stratum. */
+static void select_rows(const int32_t *labels, const struct diva_subset_request *request,
+                        int64_t rows, struct strata *left, struct diva_subset *subset) {
+  struct diva_random random = {.state = request->seed};
   int64_t taken = 0;
   for (int64_t i = 0; i < rows && taken < subset->rows; i++) {
-    if (is_eligible(labels, weights, i)) {
-      if (diva_random_below(&random, left) < subset->rows - taken) {
-        subset->labels[taken] = labels[i];
-        subset->weights[taken] = weights ? weights[i] : 1.0;
-        subset->index[taken++] = i;
-      }
-      left--;
+    const enum stratum mine = stratum_of(request->needed, i);
+    if (is_eligible(labels, request->weights, i) &&
+        diva_random_below(&random, left->eligible[mine]--) < left->wanted[mine]) {
+      subset->labels[taken] = labels[i];
+      subset->weights[taken] = request->weights ? request->weights[i] : 1.0;
+      subset->index[taken++] = i;
+      left->wanted[mine]--;
     }
   }
 }
@@ -121,9 +154,10 @@ static enum diva_status open_rows(const struct diva_subset *subset,
   return diva_dataset_from_arrays(&arrays, out, error);
 }
 
-enum diva_status diva_subset_draw(struct diva_dataset *dataset, const double *weights, int64_t most,
-                                  uint64_t seed, const struct diva_progress *progress,
-                                  struct diva_subset *out, struct diva_error *error) {
+enum diva_status diva_subset_draw(struct diva_dataset *dataset,
+                                  const struct diva_subset_request *request,
+                                  const struct diva_progress *progress, struct diva_subset *out,
+                                  struct diva_error *error) {
   struct diva_dataset_info info;
   const int32_t *labels = diva_dataset_labels(dataset);
   *out = (struct diva_subset){0};
@@ -133,14 +167,13 @@ enum diva_status diva_subset_draw(struct diva_dataset *dataset, const double *we
                           "scale and kernel auto are chosen by class labels; a "
                           "dataset of targets has none");
   }
-  int64_t eligible = 0;
-  for (int64_t i = 0; i < info.rows; i++) {
-    eligible += is_eligible(labels, weights, i);
-  }
-  out->rows = eligible < most ? eligible : most;
+  struct strata strata = {0};
+  count_eligible(labels, request, info.rows, &strata);
+  out->rows = least(strata.eligible[NEEDED] + strata.eligible[OTHERS], request->most);
+  share_out(out->rows, &strata);
   enum diva_status status = allocate(&info, out, error);
   if (status == DIVA_OK) {
-    select_rows(labels, weights, info.rows, eligible, seed, out);
+    select_rows(labels, request, info.rows, &strata, out);
     status = read_rows(dataset, &info, progress, out, error);
   }
   if (status == DIVA_OK) {

@@ -19,16 +19,26 @@ struct diva_subset {
   double *base_outputs; /**< NULL where there are none */
 };
 
+/** Which rows to draw from, and how many. */
+struct diva_subset_request {
+  const double *weights; /**< rows of the whole dataset; NULL: all are 1 */
+  const uint8_t *needed; /**< rows: of those that are not 0, at least a quarter of `most` is drawn,
+                              or all there are; NULL: none is needed more than others */
+  int64_t most;
+  uint64_t seed;
+};
+
 /**
  * Draws at most `most` of the rows that have a class label and a positive weight, every such subset
- * equally likely, seeded; all of them where they are fewer.
- * @param weights  rows of the whole dataset; NULL: all are 1
+ * equally likely (among those with enough of the needed rows), seeded; all of them where they are
+ * fewer.
  * @return DIVA_ERROR_USAGE for a dataset of targets; the errors of reading
  * Cost: one pass over the features.
  */
-enum diva_status diva_subset_draw(struct diva_dataset *dataset, const double *weights, int64_t most,
-                                  uint64_t seed, const struct diva_progress *progress,
-                                  struct diva_subset *out, struct diva_error *error);
+enum diva_status diva_subset_draw(struct diva_dataset *dataset,
+                                  const struct diva_subset_request *request,
+                                  const struct diva_progress *progress, struct diva_subset *out,
+                                  struct diva_error *error);
 
 /** Opens the same rows with other labels (subset->rows, copied); the subset must outlive it. */
 enum diva_status diva_subset_relabel(const struct diva_subset *subset, const int32_t *labels,

@@ -3,8 +3,8 @@
 
 #include "host/core/core.h"
 #include "host/dataset/dataset_internal.h"
+#include "host/dataset/widen.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,46 +17,6 @@ struct view {
   enum diva_dtype type;
 };
 
-static double half_value(uint16_t bits) {
-  enum { FRACTION_BITS = 10, BIAS = 25, LARGEST = 31 };
-  const int exponent = bits >> FRACTION_BITS & LARGEST;
-  const int fraction = bits & ((1 << FRACTION_BITS) - 1);
-  double size = ldexp((double)((1 << FRACTION_BITS) + fraction), exponent - BIAS);
-  if (exponent == 0) {
-    size = ldexp((double)fraction, 1 - BIAS);
-  } else if (exponent == LARGEST) {
-    size = fraction ? (double)NAN : (double)INFINITY;
-  }
-  return bits >> 15 ? -size : size;
-}
-
-static double bfloat_value(uint16_t bits) {
-  const uint32_t wide = (uint32_t)bits << 16;
-  float value;
-  memcpy(&value, &wide, sizeof value);
-  return (double)value;
-}
-
-/* Widens values that lie at the end of `out` to float64 from its start on: what is written never
- * reaches what is still to be read. */
-static void widen(char *out, int64_t count, enum diva_dtype type) {
-  const int64_t size = diva_dtype_size(type);
-  const char *stored = out + count * ((int64_t)sizeof(double) - size);
-  for (int64_t i = 0; i < count; i++) {
-    uint16_t bits;
-    float single;
-    double value;
-    if (type == DIVA_FLOAT32) {
-      memcpy(&single, stored + i * size, sizeof single);
-      value = (double)single;
-    } else {
-      memcpy(&bits, stored + i * size, sizeof bits);
-      value = type == DIVA_FLOAT16 ? half_value(bits) : bfloat_value(bits);
-    }
-    memcpy(out + i * (int64_t)sizeof value, &value, sizeof value);
-  }
-}
-
 static enum diva_status read_features(const struct view *view, struct diva_dataset *dataset,
                                       int64_t first, int64_t count, char *out,
                                       struct diva_error *error) {
@@ -66,7 +26,7 @@ static enum diva_status read_features(const struct view *view, struct diva_datas
   const enum diva_status status =
       diva_dataset_read_features(dataset, first, count, out + values * spare, error);
   if (!status && type != view->type) {
-    widen(out, values, type);
+    diva_widen(out + values * spare, type, values, (double *)(void *)out);
   }
   return status;
 }

@@ -1,5 +1,5 @@
 /* One analysis from options to columns. */
-#include "engine.h"
+#include "primal.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -135,6 +135,9 @@ static enum diva_status check_finite(const struct diva_engine *engine, struct di
 
 static enum diva_status solve(struct diva_engine *engine, struct diva_error *error) {
   enum diva_status status = diva_rows_prepare(engine, error);
+  if (status == DIVA_OK) {
+    status = diva_given_check(engine, error);
+  }
   if (status == DIVA_OK) {
     status = diva_groups_build(engine->options->groups, engine->weight, engine->info.rows,
                                &engine->groups, error);

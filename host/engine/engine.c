@@ -134,6 +134,23 @@ double diva_engine_account(struct diva_engine *engine, int phase, double since) 
   return now;
 }
 
+enum diva_status diva_engine_fault(const struct diva_dataset *dataset, int64_t row, int64_t column,
+                                   struct diva_error *error) {
+  int64_t row_in_file;
+  const char *path = diva_dataset_row_path(dataset, row, &row_in_file);
+  char scratch[DIVA_ID_SCRATCH_SIZE];
+  diva_error_set(error, DIVA_ERROR_INPUT,
+                 "/features: row %lld (id %s), column %lld is NaN or infinite",
+                 (long long)row_in_file, diva_dataset_id(dataset, row, scratch), (long long)column);
+  if (path) {
+    diva_error_prefix(error, "%s: ", path);
+  }
+  if (error) {
+    error->row = row;
+  }
+  return DIVA_ERROR_INPUT;
+}
+
 enum diva_status diva_engine_check_fault(struct diva_engine *engine,
                                          const struct diva_buffer *fault,
                                          const struct diva_dataset *dataset,
@@ -144,19 +161,6 @@ enum diva_status diva_engine_check_fault(struct diva_engine *engine,
   if (status != DIVA_OK || position == INT64_MAX) {
     return status;
   }
-  const int64_t row = position / engine->info.columns;
-  int64_t row_in_file;
-  const char *path = diva_dataset_row_path(dataset, row, &row_in_file);
-  char scratch[DIVA_ID_SCRATCH_SIZE];
-  diva_error_set(error, DIVA_ERROR_INPUT,
-                 "/features: row %lld (id %s), column %lld is NaN or infinite",
-                 (long long)row_in_file, diva_dataset_id(dataset, row, scratch),
-                 (long long)(position % engine->info.columns));
-  if (path) {
-    diva_error_prefix(error, "%s: ", path);
-  }
-  if (error) {
-    error->row = row;
-  }
-  return DIVA_ERROR_INPUT;
+  return diva_engine_fault(dataset, position / engine->info.columns,
+                           position % engine->info.columns, error);
 }

@@ -95,6 +95,10 @@ enum diva_status diva_engine_open_backend(struct diva_engine *engine, bool doubl
                                           struct diva_error *error);
 void diva_engine_close_backend(struct diva_engine *engine);
 
+/** Records the NaN or infinity in a row and column of the features of a dataset. */
+enum diva_status diva_engine_fault(const struct diva_dataset *dataset, int64_t row, int64_t column,
+                                   struct diva_error *error);
+
 /** The error for the first NaN or infinity that prepare_rows() found in a dataset, if any. */
 enum diva_status diva_engine_check_fault(struct diva_engine *engine,
                                          const struct diva_buffer *fault,
@@ -120,6 +124,9 @@ enum diva_status diva_plan_make(const struct diva_dataset *train,
                                 const struct diva_analysis_options *options, int64_t training_rows,
                                 struct diva_plan *out, struct diva_error *error);
 
+/** Rows of a tile, no more than there are: of features and outputs of `element` bytes. */
+int64_t diva_plan_tile_rows(int64_t rows, int64_t columns, int64_t outputs, int64_t element);
+
 /** Random Fourier features of the kernel, D; 0 for a linear one. */
 int64_t diva_plan_fourier(const struct diva_analysis_options *options, int64_t training_rows);
 
@@ -128,6 +135,11 @@ int64_t diva_plan_training_rows(const struct diva_dataset *train,
                                 const struct diva_analysis_options *options);
 
 /* rows.c */
+
+/** alpha of every row: what is given for it, 0 without a label; checks what is given. */
+enum diva_status diva_rows_weigh(const struct diva_dataset *dataset,
+                                 const struct diva_analysis_options *options, double *weight,
+                                 struct diva_error *error);
 
 /** Fills weight, importances and what follows from them; checks the weights and the classes. */
 enum diva_status diva_rows_prepare(struct diva_engine *engine, struct diva_error *error);

@@ -268,6 +268,22 @@ static enum diva_status apply_means(struct diva_primal *primal, const double *ra
   return status;
 }
 
+/* The sums as the pass, or who was spared it, left them. */
+static enum diva_status fetch_sums(struct diva_primal *primal, int64_t width, double *gram,
+                                   double *cross, struct diva_error *error) {
+  struct diva_engine *engine = primal->engine;
+  if (engine->options->sums) {
+    diva_given_fill(primal, width, gram, cross);
+    return DIVA_OK;
+  }
+  const enum diva_status status =
+      diva_engine_download(engine, pass_view(primal->gram, width, width), gram, error);
+  return status == DIVA_OK
+             ? diva_engine_download(engine, pass_view(primal->cross, engine->info.outputs, width),
+                                    cross, error)
+             : status;
+}
+
 static enum diva_status finish_sums(struct diva_primal *primal, struct diva_error *error) {
   struct diva_engine *engine = primal->engine;
   const int64_t raw_width = pass_width(primal);
@@ -281,12 +297,7 @@ static enum diva_status finish_sums(struct diva_primal *primal, struct diva_erro
                            (void **)&raw_cross, error);
   }
   if (status == DIVA_OK) {
-    status = diva_engine_download(engine, pass_view(primal->gram, raw_width, raw_width), raw_gram,
-                                  error);
-  }
-  if (status == DIVA_OK) {
-    status = diva_engine_download(engine, pass_view(primal->cross, outputs, raw_width), raw_cross,
-                                  error);
+    status = fetch_sums(primal, raw_width, raw_gram, raw_cross, error);
   }
   if (status == DIVA_OK && needs_mean(primal)) {
     status = apply_means(primal, raw_gram, raw_cross, raw_width, error);
@@ -305,18 +316,12 @@ static enum diva_status finish_sums(struct diva_primal *primal, struct diva_erro
   return status;
 }
 
-enum diva_status diva_gram_run(struct diva_primal *primal, struct diva_error *error) {
+/* The sums over all rows, on the device, and the sample. */
+static enum diva_status sum_rows(struct diva_primal *primal, struct diva_error *error) {
   struct diva_engine *engine = primal->engine;
-  const int64_t no_fault = INT64_MAX;
   const int64_t width = pass_width(primal);
-  primal->preparation = (struct diva_preparation){
-      .type = engine->info.feature_type,
-      .unit_rows = engine->options->scale == DIVA_SCALE_L2,
-      .constant_column = needs_mean(primal),
-  };
-  enum diva_status status = engine->ops->upload(engine->backend, primal->fault, 0, &no_fault,
-                                                (int64_t)sizeof no_fault, error);
-  if (status == DIVA_OK && primal->fourier.count > 0) {
+  enum diva_status status = DIVA_OK;
+  if (primal->fourier.count > 0) {
     status = diva_moments_run(primal, error);
   }
   if (status == DIVA_OK) {
@@ -331,8 +336,29 @@ enum diva_status diva_gram_run(struct diva_primal *primal, struct diva_error *er
   if (status == DIVA_OK) {
     status = diva_tiles_visit(primal, &primal->train, "gram", PHASE_GRAM, visit_gram, NULL, error);
   }
+  return status == DIVA_OK ? diva_engine_check_fault(engine, primal->fault, engine->train, error)
+                           : status;
+}
+
+/* Sums that were given spare the pass; its sample is wanted all the same. */
+static enum diva_status take_given(struct diva_primal *primal, struct diva_error *error) {
+  const enum diva_status status = diva_given_sample(primal, error);
+  return status == DIVA_OK && needs_mean(primal) ? set_shift(primal, diva_given_mean(primal), error)
+                                                 : status;
+}
+
+enum diva_status diva_gram_run(struct diva_primal *primal, struct diva_error *error) {
+  struct diva_engine *engine = primal->engine;
+  const int64_t no_fault = INT64_MAX;
+  primal->preparation = (struct diva_preparation){
+      .type = engine->info.feature_type,
+      .unit_rows = engine->options->scale == DIVA_SCALE_L2,
+      .constant_column = needs_mean(primal),
+  };
+  enum diva_status status = engine->ops->upload(engine->backend, primal->fault, 0, &no_fault,
+                                                (int64_t)sizeof no_fault, error);
   if (status == DIVA_OK) {
-    status = diva_engine_check_fault(engine, primal->fault, engine->train, error);
+    status = engine->options->sums ? take_given(primal, error) : sum_rows(primal, error);
   }
   const double start = diva_clock_seconds();
   if (status == DIVA_OK) {

@@ -19,6 +19,7 @@ struct diva_analysis_options diva_model_pilot(const struct diva_analysis_options
   pilot.derivative = false;
   pilot.removal = false;
   pilot.scores = NULL;
+  pilot.sums = NULL;
   pilot.importance = NULL;
   pilot.validation_importance = NULL;
   if (pilot.rbf_features == 0 || pilot.rbf_features > PILOT_FEATURES) {
@@ -152,8 +153,9 @@ enum diva_status diva_model_choose(struct diva_dataset *train,
   if (!open) {
     return DIVA_OK;
   }
-  enum diva_status status = diva_subset_draw(train, options->weights, DIVA_PILOT_ROWS,
-                                             options->seed, &options->progress, &pilot, error);
+  const struct diva_subset_request request = {
+      .weights = options->weights, .most = DIVA_PILOT_ROWS, .seed = options->seed};
+  enum diva_status status = diva_subset_draw(train, &request, &options->progress, &pilot, error);
   if (status == DIVA_OK) {
     status = diva_model_choose_on(pilot.dataset, options, error);
   }

@@ -44,6 +44,17 @@ static enum diva_status check_unlabelled(const struct diva_analysis_options *opt
              : DIVA_OK;
 }
 
+/* Whatever a state holds is of the primal linear model. */
+static enum diva_status check_sums(const struct diva_analysis_options *options,
+                                   struct diva_error *error) {
+  if (!options->sums ||
+      (options->kernel == DIVA_KERNEL_LINEAR && options->solver != DIVA_SOLVER_DUAL)) {
+    return DIVA_OK;
+  }
+  return diva_error_set(error, DIVA_ERROR_USAGE,
+                        "sums can be given to the primal solver of the linear kernel alone");
+}
+
 static enum diva_status check_validation(const struct diva_analysis_options *options,
                                          bool validation, struct diva_error *error) {
   if (options->validation_importance && !validation) {
@@ -87,6 +98,9 @@ enum diva_status diva_options_check(const struct diva_analysis_options *options,
   status = check_unlabelled(options, error);
   if (status == DIVA_OK) {
     status = check_validation(options, validation, error);
+  }
+  if (status == DIVA_OK) {
+    status = check_sums(options, error);
   }
   return status == DIVA_OK ? check_kernel(options, error) : status;
 }

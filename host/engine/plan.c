@@ -27,6 +27,10 @@ static int64_t choose_tile_rows(struct tile_limits limits, int64_t rows, int64_t
   return tile < rows ? tile : rows;
 }
 
+int64_t diva_plan_tile_rows(int64_t rows, int64_t columns, int64_t outputs, int64_t element) {
+  return choose_tile_rows(HOST_TILE, rows, (columns + outputs + 1) * element);
+}
+
 /* Whether the backend that the options choose has memory of its own, to which rows are uploaded. */
 static bool device_has_memory(const struct diva_analysis_options *options) {
   const struct diva_backend_ops *ops = NULL;
@@ -127,7 +131,7 @@ static double count_flops(const struct diva_dataset_info *info,
   if (solver == DIVA_SOLVER_DUAL) {
     return m * m * d + 2.0 * m * m * m;
   }
-  const double squares = options->derivative ? 4.0 : 2.0;
+  const double squares = (options->derivative ? 4.0 : 2.0) - (options->sums ? 1.0 : 0.0);
   const double fourier = (double)diva_plan_fourier(options, training_rows);
   const double width = d + fourier;
   const double mapped_passes = 3.0;
@@ -240,7 +244,8 @@ enum diva_status diva_plan_make(const struct diva_dataset *train,
   }
   const bool second_loo_pass =
       options->loss == DIVA_LOSS_CROSS_ENTROPY && options->temperature == 0.0;
-  out->passes = dual ? 1 : 3 + (second_loo_pass ? 1 : 0) + (fourier > 0 ? 1 : 0);
+  const int first_pass = options->sums ? 0 : 1;
+  out->passes = dual ? 1 : first_pass + 2 + (second_loo_pass ? 1 : 0) + (fourier > 0 ? 1 : 0);
   out->flops = count_flops(&info, options, out->solver, training_rows);
   const enum diva_status status = check_memory(needed, options, error);
   out->memory = status == DIVA_OK ? (int64_t)needed : 0;

@@ -119,6 +119,9 @@ static enum diva_status fit(struct diva_primal *primal, enum outcome *outcome,
   if (status == DIVA_OK) {
     status = diva_loo_run(primal, error);
   }
+  if (status == DIVA_OK && engine->options->sums) {
+    status = diva_engine_check_fault(engine, primal->fault, engine->train, error);
+  }
   if (status == DIVA_ERROR_NUMERICAL && may_widen) {
     *outcome = NEEDS_FLOAT64;
     return DIVA_OK;

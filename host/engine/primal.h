@@ -193,6 +193,21 @@ enum diva_status diva_gram_first_shift(struct diva_primal *primal, struct diva_e
  * `host_gram`; fixes the preparation. Finds NaN and infinity. */
 enum diva_status diva_gram_run(struct diva_primal *primal, struct diva_error *error);
 
+/* given_sums.c: options->sums in place of the first pass */
+
+/** Refuses sums that are not of the training set and its weights. */
+enum diva_status diva_given_check(const struct diva_engine *engine, struct diva_error *error);
+
+/** The mean that the sums are about: columns. */
+const double *diva_given_mean(const struct diva_primal *primal);
+
+/** What the pass would have summed about that mean, upper triangle; `width` is one more than the
+ * columns where there is a column for the means, else the sums are about 0. Both come zeroed. */
+void diva_given_fill(const struct diva_primal *primal, int64_t width, double *gram, double *cross);
+
+/** Reads the rows of the sample. */
+enum diva_status diva_given_sample(struct diva_primal *primal, struct diva_error *error);
+
 /* path.c */
 
 /** Chooses lambda by the LOO path on the sample (math: eigenvectors of the Gram matrix). */

@@ -40,6 +40,20 @@ static enum diva_status check_weights(const double *given, int64_t rows, struct 
   return DIVA_OK;
 }
 
+enum diva_status diva_rows_weigh(const struct diva_dataset *dataset,
+                                 const struct diva_analysis_options *options, double *weight,
+                                 struct diva_error *error) {
+  struct diva_dataset_info info;
+  diva_dataset_describe(dataset, &info);
+  const double *given = given_weights(dataset, options);
+  const int32_t *labels = diva_dataset_labels(dataset);
+  const enum diva_status status = check_weights(given, info.rows, error);
+  for (int64_t i = 0; i < info.rows && status == DIVA_OK; i++) {
+    weight[i] = row_weight(labels, given, i);
+  }
+  return status;
+}
+
 static enum diva_status check_classes(const struct diva_engine *engine, struct diva_error *error) {
   int32_t first = -1;
   for (int64_t i = 0; engine->labels && i < engine->info.rows; i++) {
@@ -115,14 +129,12 @@ double diva_rows_share(const struct diva_engine *engine, int64_t row) {
 }
 
 enum diva_status diva_rows_prepare(struct diva_engine *engine, struct diva_error *error) {
-  const double *given = given_weights(engine->train, engine->options);
   double *weight = engine->analysis->weight;
-  enum diva_status status = check_weights(given, engine->info.rows, error);
+  enum diva_status status = diva_rows_weigh(engine->train, engine->options, weight, error);
   if (status != DIVA_OK) {
     return status;
   }
   for (int64_t i = 0; i < engine->info.rows; i++) {
-    weight[i] = row_weight(engine->labels, given, i);
     engine->training_rows += weight[i] > 0.0;
     engine->weight_sum += weight[i];
   }

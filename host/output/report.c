@@ -5,6 +5,7 @@
 
 #include "host/comm/comm.h"
 #include "host/core/core.h"
+#include "host/output/report.h"
 #include "host/output/report_extend.h"
 #include "host/output/report_reweight.h"
 #include "host/output/report_target.h"
@@ -26,7 +27,7 @@ void diva_string_free(char *text) {
   free(text);
 }
 
-static json_t *json_number(double value) {
+json_t *diva_report_number(double value) {
   return isfinite(value) ? json_real(value) : json_null();
 }
 
@@ -36,12 +37,12 @@ static json_t *json_unsigned(uint64_t value) {
                             : json_sprintf("%llu", (unsigned long long)value);
 }
 
-static json_t *json_count(int64_t value) {
+json_t *diva_report_count(int64_t value) {
   return value < 0 ? json_null() : json_integer(value);
 }
 
-/* Arguments and paths may hold any bytes; those that are not UTF-8 become '?'. */
-static json_t *json_text(const char *text) {
+/* Arguments and paths may hold any bytes. */
+json_t *diva_report_string(const char *text) {
   if (!text) {
     return json_null();
   }
@@ -61,10 +62,10 @@ static json_t *json_text(const char *text) {
   return result;
 }
 
-static json_t *command_line(const struct diva_report *report) {
+json_t *diva_report_arguments(int count, char *const *arguments) {
   json_t *const list = json_array();
-  for (int i = 0; i < report->argument_count; i++) {
-    json_array_append_new(list, json_text(report->arguments[i]));
+  for (int i = 0; i < count; i++) {
+    json_array_append_new(list, diva_report_string(arguments[i]));
   }
   return list;
 }
@@ -98,7 +99,7 @@ static enum diva_status add_inputs(json_t *record, const struct diva_dataset *da
       status = file_digest(dataset, i, &digest, error);
     }
     json_t *const entry = json_object();
-    json_object_set_new(entry, "path", json_text(diva_dataset_path(dataset, i)));
+    json_object_set_new(entry, "path", diva_report_string(diva_dataset_path(dataset, i)));
     json_object_set_new(entry, "sha256", digest ? digest : json_null());
     json_array_append_new(list, entry);
   }
@@ -106,41 +107,41 @@ static enum diva_status add_inputs(json_t *record, const struct diva_dataset *da
   return status;
 }
 
-/* A further dataset under names of its own; nothing where there is none. */
-static enum diva_status add_other(json_t *record, const char *name, const char *digest_name,
-                                  const struct diva_dataset *dataset, struct diva_error *error) {
+enum diva_status diva_report_add_other(json_t *record, const char *name, const char *digest_name,
+                                       const struct diva_dataset *dataset,
+                                       struct diva_error *error) {
   json_t *digest = NULL;
   if (!dataset) {
     return DIVA_OK;
   }
   const enum diva_status status = file_digest(dataset, 0, &digest, error);
   if (status == DIVA_OK) {
-    json_object_set_new(record, name, json_text(diva_dataset_path(dataset, 0)));
+    json_object_set_new(record, name, diva_report_string(diva_dataset_path(dataset, 0)));
     json_object_set_new(record, digest_name, digest);
   }
   return status;
 }
 
-static enum diva_status add_files(json_t *record, const struct diva_report *report,
-                                  struct diva_error *error) {
+enum diva_status diva_report_add_files(json_t *record, const struct diva_report *report,
+                                       struct diva_error *error) {
   json_t *digest = NULL;
   enum diva_status status = file_digest(report->dataset, 0, &digest, error);
   if (status != DIVA_OK) {
     return status;
   }
-  json_object_set_new(record, "input", json_text(diva_dataset_path(report->dataset, 0)));
+  json_object_set_new(record, "input", diva_report_string(diva_dataset_path(report->dataset, 0)));
   json_object_set_new(record, "sha256", digest);
   if (diva_dataset_path(report->dataset, 1)) {
     status = add_inputs(record, report->dataset, digest, error);
   }
-  return status == DIVA_OK
-             ? add_other(record, "validation", "validation_sha256", report->validation, error)
-             : status;
+  return status == DIVA_OK ? diva_report_add_other(record, "validation", "validation_sha256",
+                                                   report->validation, error)
+                           : status;
 }
 
 static json_t *json_class(const struct diva_dataset *dataset, int64_t class_index) {
   const char *const name = diva_dataset_class_name(dataset, class_index);
-  return name ? json_text(name) : json_integer(class_index);
+  return name ? diva_report_string(name) : json_integer(class_index);
 }
 
 /* The target distribution, and the file that told it. */
@@ -148,7 +149,7 @@ static enum diva_status add_target(json_t *record, const struct diva_report *rep
                                    struct diva_error *error) {
   json_t *digest = NULL;
   if (!report->target) {
-    return add_other(record, "target", "target_sha256", report->target_rows, error);
+    return diva_report_add_other(record, "target", "target_sha256", report->target_rows, error);
   }
   json_t *const target = diva_report_target(report->target, report->dataset, json_class);
   json_object_set_new(record, "target", target);
@@ -157,7 +158,8 @@ static enum diva_status add_target(json_t *record, const struct diva_report *rep
   }
   const enum diva_status status = file_digest(report->target_rows, 0, &digest, error);
   if (status == DIVA_OK) {
-    json_object_set_new(target, "input", json_text(diva_dataset_path(report->target_rows, 0)));
+    json_object_set_new(target, "input",
+                        diva_report_string(diva_dataset_path(report->target_rows, 0)));
     json_object_set_new(target, "sha256", digest);
   }
   return status;
@@ -165,31 +167,32 @@ static enum diva_status add_target(json_t *record, const struct diva_report *rep
 
 /* A linear model says nothing of features and bandwidths. */
 static void add_kernel(json_t *record, const struct diva_summary *summary) {
-  json_object_set_new(record, "model", json_text(diva_kernel_name(summary->kernel)));
+  json_object_set_new(record, "model", diva_report_string(diva_kernel_name(summary->kernel)));
   if (summary->kernel == DIVA_KERNEL_RBF) {
     json_object_set_new(record, "rbf_features", json_integer(summary->rbf_features));
-    json_object_set_new(record, "rbf_bandwidth", json_number(summary->rbf_bandwidth));
-    json_object_set_new(record, "sigma", json_number(summary->sigma));
+    json_object_set_new(record, "rbf_bandwidth", diva_report_number(summary->rbf_bandwidth));
+    json_object_set_new(record, "sigma", diva_report_number(summary->sigma));
   }
 }
 
-static void add_model(json_t *record, const struct diva_summary *summary) {
+void diva_report_add_model(json_t *record, const struct diva_summary *summary) {
   json_object_set_new(record, "training_rows", json_integer(summary->training_rows));
-  json_object_set_new(record, "lambda", json_number(summary->lambda));
+  json_object_set_new(record, "lambda", diva_report_number(summary->lambda));
   json_object_set_new(record, "lambda_chosen", json_boolean(summary->lambda_chosen));
-  json_object_set_new(record, "scaling", json_text(diva_scale_name(summary->scale)));
+  json_object_set_new(record, "scaling", diva_report_string(diva_scale_name(summary->scale)));
   add_kernel(record, summary);
-  json_object_set_new(record, "loss", json_text(diva_loss_name(summary->loss)));
-  json_object_set_new(record, "temperature", json_number(summary->temperature));
+  json_object_set_new(record, "loss", diva_report_string(diva_loss_name(summary->loss)));
+  json_object_set_new(record, "temperature", diva_report_number(summary->temperature));
   json_object_set_new(record, "intercept", json_boolean(summary->intercept));
   json_object_set_new(record, "seed", json_unsigned(summary->seed));
-  json_object_set_new(record, "solver", json_text(diva_solver_name(summary->solver)));
-  json_object_set_new(record, "backend", json_text(summary->backend));
-  json_object_set_new(record, "library", json_text(summary->library));
-  json_object_set_new(record, "precision", json_text(diva_precision_name(summary->precision)));
+  json_object_set_new(record, "solver", diva_report_string(diva_solver_name(summary->solver)));
+  json_object_set_new(record, "backend", diva_report_string(summary->backend));
+  json_object_set_new(record, "library", diva_report_string(summary->library));
+  json_object_set_new(record, "precision",
+                      diva_report_string(diva_precision_name(summary->precision)));
   json_object_set_new(record, "threads", json_integer(summary->threads));
   json_object_set_new(record, "mpi_ranks", json_integer(diva_comm_size()));
-  json_object_set_new(record, "condition", json_number(summary->condition));
+  json_object_set_new(record, "condition", diva_report_number(summary->condition));
   json_object_set_new(record, "constant_columns", json_integer(summary->constant_columns));
 }
 
@@ -213,19 +216,21 @@ static void add_scores(json_t *record, const struct diva_report *report) {
       after && after->validation.rows > 0 ? &after->validation : &absent;
   const struct diva_reweight_summary *const weights = report->reweight;
   json_object_set_new(record, "objective_before",
-                      json_number(weights ? weights->objective_before : objective(before)));
+                      diva_report_number(weights ? weights->objective_before : objective(before)));
   json_object_set_new(record, "objective_after",
-                      json_number(weights ? weights->objective_after : objective(after)));
-  json_object_set_new(record, "loo_error_before", json_number(before ? before->loo.error : NAN));
-  json_object_set_new(record, "loo_error_after", json_number(after ? after->loo.error : NAN));
+                      diva_report_number(weights ? weights->objective_after : objective(after)));
+  json_object_set_new(record, "loo_error_before",
+                      diva_report_number(before ? before->loo.error : NAN));
+  json_object_set_new(record, "loo_error_after",
+                      diva_report_number(after ? after->loo.error : NAN));
   json_object_set_new(record, "loo_error_kept_before",
-                      json_number(report->kept_before ? report->kept_before->error : NAN));
-  json_object_set_new(record, "validation_loss_before", json_number(validated->loss));
-  json_object_set_new(record, "validation_loss_after", json_number(revalidated->loss));
-  json_object_set_new(record, "validation_error_before", json_number(validated->error));
-  json_object_set_new(record, "validation_error_after", json_number(revalidated->error));
-  json_object_set_new(record, "flagged", json_count(report->flagged));
-  json_object_set_new(record, "kept", json_count(report->kept));
+                      diva_report_number(report->kept_before ? report->kept_before->error : NAN));
+  json_object_set_new(record, "validation_loss_before", diva_report_number(validated->loss));
+  json_object_set_new(record, "validation_loss_after", diva_report_number(revalidated->loss));
+  json_object_set_new(record, "validation_error_before", diva_report_number(validated->error));
+  json_object_set_new(record, "validation_error_after", diva_report_number(revalidated->error));
+  json_object_set_new(record, "flagged", diva_report_count(report->flagged));
+  json_object_set_new(record, "kept", diva_report_count(report->kept));
 }
 
 /* The largest entries of the transition matrix off its diagonal, which is k x k: too many to list.
@@ -253,7 +258,7 @@ static json_t *list_confusions(const struct diva_noise_summary *noise,
     json_t *const entry = json_object();
     json_object_set_new(entry, "class", json_class(dataset, at[i] / k));
     json_object_set_new(entry, "given", json_class(dataset, at[i] % k));
-    json_object_set_new(entry, "probability", json_number(noise->transition[at[i]]));
+    json_object_set_new(entry, "probability", diva_report_number(noise->transition[at[i]]));
     json_array_append_new(list, entry);
   }
   return list;
@@ -264,10 +269,10 @@ static json_t *list_opinions(const struct diva_noise_summary *noise) {
   for (int m = 0; m < noise->opinion_count; m++) {
     const struct diva_opinion *opinion = &noise->opinions[m];
     json_t *entry = json_object();
-    json_object_set_new(entry, "name", json_text(opinion->name));
-    json_object_set_new(entry, "error", json_number(opinion->error));
-    json_object_set_new(entry, "temperature", json_number(opinion->temperature));
-    json_object_set_new(entry, "weight", json_number(opinion->weight));
+    json_object_set_new(entry, "name", diva_report_string(opinion->name));
+    json_object_set_new(entry, "error", diva_report_number(opinion->error));
+    json_object_set_new(entry, "temperature", diva_report_number(opinion->temperature));
+    json_object_set_new(entry, "weight", diva_report_number(opinion->weight));
     json_array_append_new(list, entry);
   }
   return list;
@@ -278,15 +283,16 @@ static void add_noise(json_t *record, const struct diva_report *report) {
   if (!noise) {
     return;
   }
-  json_object_set_new(record, "noise_rate", json_number(noise->rate));
-  json_object_set_new(record, "noise_confusable", json_number(noise->confusable));
+  json_object_set_new(record, "noise_rate", diva_report_number(noise->rate));
+  json_object_set_new(record, "noise_confusable", diva_report_number(noise->confusable));
   json_object_set_new(record, "noise_transitions", list_confusions(noise, report->dataset));
-  json_object_set_new(record, "expected_precision", json_number(noise->expected_precision));
-  json_object_set_new(record, "expected_recall", json_number(noise->expected_recall));
-  json_object_set_new(record, "refit", json_text(diva_refit_name(noise->refit)));
+  json_object_set_new(record, "expected_precision", diva_report_number(noise->expected_precision));
+  json_object_set_new(record, "expected_recall", diva_report_number(noise->expected_recall));
+  json_object_set_new(record, "refit", diva_report_string(diva_refit_name(noise->refit)));
   json_object_set_new(record, "planted", json_integer(noise->planted));
-  json_object_set_new(record, "planted_average_precision", json_number(noise->planted_precision));
-  json_object_set_new(record, "planted_auroc", json_number(noise->planted_auroc));
+  json_object_set_new(record, "planted_average_precision",
+                      diva_report_number(noise->planted_precision));
+  json_object_set_new(record, "planted_auroc", diva_report_number(noise->planted_auroc));
   json_object_set_new(record, "features_tell", json_boolean(noise->features_tell));
   json_object_set_new(record, "opinions", list_opinions(noise));
 }
@@ -294,7 +300,7 @@ static void add_noise(json_t *record, const struct diva_report *report) {
 /* Which rows were left out together. */
 static void add_groups(json_t *record, const struct diva_report *report) {
   if (report->group) {
-    json_object_set_new(record, "group", json_text(report->group));
+    json_object_set_new(record, "group", diva_report_string(report->group));
   }
   if (report->duplicate_rows >= 0) {
     json_t *const found = json_object();
@@ -308,7 +314,7 @@ static void add_groups(json_t *record, const struct diva_report *report) {
 /* What the array is, for whoever finds it without the command that made it. */
 static void add_probabilities(json_t *record, const struct diva_report *report) {
   if (report->probabilities) {
-    json_object_set_new(record, "probabilities", json_text(report->probabilities));
+    json_object_set_new(record, "probabilities", diva_report_string(report->probabilities));
     json_object_set_new(record, "probabilities_are",
                         json_string("out-of-sample: softmax(temperature * leave-one-out scores), "
                                     "n x k float32, rows in input order"));
@@ -321,8 +327,8 @@ static void add_extend(json_t *record, const struct diva_extend_summary *extend)
   for (int64_t i = 0; i < extend->step_count; i++) {
     after = extend->steps[i].kept ? extend->steps[i].objective : after;
   }
-  json_object_set_new(record, "objective_before", json_number(extend->steps[0].objective));
-  json_object_set_new(record, "objective_after", json_number(after));
+  json_object_set_new(record, "objective_before", diva_report_number(extend->steps[0].objective));
+  json_object_set_new(record, "objective_after", diva_report_number(after));
   json_object_set_new(record, "extend", diva_report_extend(extend));
 }
 
@@ -332,7 +338,7 @@ static void add_timings(json_t *record, const struct diva_report *report) {
   for (int i = 0; i < DIVA_PHASES; i++) {
     const double spent =
         report->before->seconds[i] + (report->after ? report->after->seconds[i] : 0);
-    json_object_set_new(seconds, diva_phase_name(i), json_number(spent));
+    json_object_set_new(seconds, diva_phase_name(i), diva_report_number(spent));
   }
   json_object_set_new(record, "seconds", seconds);
   json_object_set_new(record, "memory_planned", json_integer(report->before->memory_planned));
@@ -352,16 +358,17 @@ enum diva_status diva_report_json(const struct diva_report *report, bool timings
   json_t *const record = json_object();
   struct diva_dataset_info info;
   diva_dataset_describe(report->dataset, &info);
-  json_object_set_new(record, "version", json_text(diva_version()));
-  json_object_set_new(record, "command_line", command_line(report));
-  status = add_files(record, report, error);
+  json_object_set_new(record, "version", diva_report_string(diva_version()));
+  json_object_set_new(record, "command_line",
+                      diva_report_arguments(report->argument_count, report->arguments));
+  status = diva_report_add_files(record, report, error);
   if (status != DIVA_OK) {
     goto done;
   }
   json_object_set_new(record, "n", json_integer(info.rows));
   json_object_set_new(record, "d", json_integer(info.columns));
   json_object_set_new(record, "k", json_integer(info.outputs));
-  add_model(record, report->before);
+  diva_report_add_model(record, report->before);
   add_scores(record, report);
   add_noise(record, report);
   add_groups(record, report);

@@ -91,6 +91,7 @@ json_t *diva_report_reweight(const struct diva_report *report) {
   json_object_set_new(record, "objective_after", json_number(reweight->objective_after));
   json_object_set_new(record, "objective_by_step", path_json(reweight));
   json_object_set_new(record, "target_share", json_number(reweight->target_share));
+  json_object_set_new(record, "cut_rows", json_integer(reweight->cut_rows));
   json_object_set_new(record, "effective_rows", json_number(reweight->effective_rows));
   json_object_set_new(record, "smallest_weight", json_number(reweight->smallest));
   json_object_set_new(record, "largest_weight", json_number(reweight->largest));

@@ -120,6 +120,17 @@ static enum diva_status fit_both(struct diva_evaluation *evaluation, int left_ou
   return status;
 }
 
+/* How much the rows count that are tested with a fold, in the order that test_fold() has. */
+static void count_fold(struct diva_evaluation *evaluation, int fold, double *counts) {
+  const struct diva_trial *trial = &evaluation->trial;
+  int64_t rows = 0;
+  for (int64_t i = 0; i < trial->count; i++) {
+    if (trial->tested[i] && trial->fold[i] == fold) {
+      counts[rows++] = evaluation->options->importance[trial->row[i]];
+    }
+  }
+}
+
 static enum diva_status test_by_folds(struct diva_evaluation *evaluation,
                                       struct diva_error *error) {
   enum diva_status status = DIVA_OK;
@@ -129,6 +140,9 @@ static enum diva_status test_by_folds(struct diva_evaluation *evaluation,
     for (int side = 0; side < DIVA_TRIAL_SIDES && status == DIVA_OK; side++) {
       status = test_fold(evaluation, side, fold, false,
                          evaluation->wrong[side] + evaluation->test_rows, &count, error);
+    }
+    if (evaluation->counts) {
+      count_fold(evaluation, fold, evaluation->counts + evaluation->test_rows);
     }
     evaluation->test_rows += count;
   }

@@ -23,6 +23,7 @@ struct diva_evaluation {
   double *weights;
   int32_t *predicted;
   uint8_t *wrong[DIVA_TRIAL_SIDES]; /**< one a test row */
+  double *counts;                   /**< how much each test row counts; NULL: all alike */
   int64_t test_rows;
 };
 

@@ -12,8 +12,9 @@
  * interval, mended, broken, verdict (formula in diva/verify.h).
  * @param before  count: not 0 where the model before was wrong
  * @param after   count: the same for the model after
+ * @param counts  count: how much each row counts, >= 0 and not all 0; NULL: all alike
  */
-void diva_paired_difference(const uint8_t *before, const uint8_t *after, int64_t count,
-                            struct diva_verification *out);
+void diva_paired_difference(const uint8_t *before, const uint8_t *after, const double *counts,
+                            int64_t count, struct diva_verification *out);
 
 #endif

@@ -27,7 +27,8 @@ static struct part part_of(const struct diva_trial_plan *plan, int64_t row) {
   struct part part = {.label = {given, label}};
   part.weight[DIVA_TRIAL_BEFORE] = given >= 0 ? (weights ? weights[row] : 1.0) : 0.0;
   part.weight[DIVA_TRIAL_AFTER] = label >= 0 ? changed->weights[row] : 0.0;
-  part.tested = plan->by_folds && given >= 0 &&
+  const double *importance = plan->options->importance;
+  part.tested = plan->by_folds && given >= 0 && (!importance || importance[row] > 0.0) &&
                 (trusted ? trusted[row] != 0 : is_trained(&part, DIVA_TRIAL_BEFORE));
   return part;
 }

@@ -118,6 +118,10 @@ static enum diva_status allocate_scratch(struct diva_evaluation *evaluation,
     status = diva_allocate(tested.rows, sizeof *evaluation->wrong[side], what,
                            (void **)&evaluation->wrong[side], error);
   }
+  if (status == DIVA_OK && evaluation->options->importance && !evaluation->validation) {
+    status =
+        diva_allocate(count, sizeof *evaluation->counts, what, (void **)&evaluation->counts, error);
+  }
   for (int side = 0; side < DIVA_TRIAL_SIDES && status == DIVA_OK; side++) {
     status = diva_softmax_model_create(evaluation->info.columns, evaluation->info.outputs,
                                        &evaluation->model[side], error);
@@ -185,7 +189,7 @@ static void conclude(const struct diva_evaluation *evaluation, struct diva_verif
       .penalty = evaluation->softmax.penalty,
   };
   diva_paired_difference(evaluation->wrong[DIVA_TRIAL_BEFORE], evaluation->wrong[DIVA_TRIAL_AFTER],
-                         evaluation->test_rows, out);
+                         evaluation->counts, evaluation->test_rows, out);
 }
 
 static void end_verification(struct diva_evaluation *evaluation) {
@@ -197,6 +201,7 @@ static void end_verification(struct diva_evaluation *evaluation) {
   free(evaluation->labels);
   free(evaluation->weights);
   free(evaluation->predicted);
+  free(evaluation->counts);
   diva_standard_rows_free(&evaluation->rows);
   diva_trial_free(&evaluation->trial);
 }

@@ -17,6 +17,7 @@
 DIVA_BEGIN_DECLARATIONS
 
 struct diva_analysis;
+struct diva_state;
 
 enum diva_loss {
   DIVA_LOSS_SQUARED,      /**< ||F - y||^2, summed over outputs */
@@ -113,6 +114,11 @@ struct diva_analysis_options {
    * (lambda without it where it is 0 for all sampled rows). NULL: all count alike. */
   const double *importance;
   const double *validation_importance; /**< the same for the labelled rows of the validation set */
+  /** The sums of the first pass, which is then spared wherever the primal solver runs; borrowed for
+   * the call. A state (state.h) of this very dataset, with the same weights and of a scale that
+   * its sums serve: DIVA_ERROR_USAGE otherwise, for an RBF kernel and for DIVA_SOLVER_DUAL.
+   * Features are then checked for NaN by the second pass. NULL: computed. */
+  const struct diva_state *sums;
   struct diva_progress progress;
   diva_scores_sink scores; /**< NULL: not wanted */
   void *scores_context;    /**< passed to it */

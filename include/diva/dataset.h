@@ -24,6 +24,14 @@ DIVA_API int64_t diva_dtype_size(enum diva_dtype type);
 /** "float16", "bfloat16", "float32", "float64". */
 DIVA_API const char *diva_dtype_name(enum diva_dtype type);
 
+/** What is asked of the answers, labels or targets, of a dataset. */
+enum diva_labelling {
+  DIVA_LABELLING_REQUIRED, /**< they are there, and some row has one */
+  DIVA_LABELLING_OPTIONAL, /**< rows may all be unlabelled, as those of a pool, also by a file that
+                                holds neither labels nor targets */
+  DIVA_LABELLING_IGNORED   /**< not looked for: every row is unlabelled */
+};
+
 /** Where in the HDF5 file things are. A NULL name means the default, which may then be absent if it
  * is optional; a name given must exist. */
 struct diva_dataset_options {
@@ -40,11 +48,9 @@ struct diva_dataset_options {
                                  none is read */
   bool allow_external;      /**< follow external links, external storage and virtual datasets */
   int64_t memory;           /**< bytes that may be used; 0: what the machine has */
-  bool labels_optional;     /**< allow a set in which no row has a label, as a pool may be */
-  bool single_class;        /**< allow a set with one class or one row, as a validation set may
-                                 be */
-  bool unlabelled;          /**< labels and targets are not needed, and not looked for: every row is
-                                 unlabelled */
+  enum diva_labelling labelling;
+  bool single_class; /**< allow a set with one class or one row, as a validation set may
+                          be */
 };
 
 DIVA_API void diva_dataset_options_init(struct diva_dataset_options *options);

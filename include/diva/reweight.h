@@ -11,9 +11,9 @@
  * steps a <- a exp(-clip(eta g / mean |g|, -1, 1)) lower it, g the derivative in each weight. The
  * weights keep mean 1 and stay within bounds, and a step is halved until the objective falls. How
  * many steps, and from which start, is chosen by cross-fitting: the path is found without a fold of
- * the rows, and the fold predicted. The best choice must beat the base (the given weights, else all
- * alike) by one standard error of the paired differences and by half a percent of the loss; else
- * the base is the answer.
+ * the rows, and the fold predicted; a cross-entropy is judged at the temperature that suits all
+ * held-out scores best. The best choice must beat the base (the given weights, else all alike) by
+ * one standard error of the paired differences; else the base is the answer.
  */
 #ifndef DIVA_REWEIGHT_H
 #define DIVA_REWEIGHT_H
@@ -78,9 +78,10 @@ struct diva_reweight_summary {
   int steps;                      /**< from there */
   bool base_is_best;              /**< nothing was better by enough */
 
-  int folds;                                                /**< 0: not cross-fitted */
-  int64_t cross_fit_rows;                                   /**< training rows cross-fitted on */
-  bool balance_is_allowed;                                  /**< as a start */
+  int64_t cut_rows;        /**< whose given weight, scaled to mean 1, was cut at a bound */
+  int folds;               /**< 0: not cross-fitted */
+  int64_t cross_fit_rows;  /**< training rows cross-fitted on */
+  bool balance_is_allowed; /**< as a start */
   struct diva_reweight_figures plain[DIVA_REWEIGHT_STARTS]; /**< held out, of each start as it is */
   /** The least held-out loss over starts and steps; it is the choice unless base_is_best. */
   enum diva_reweight_start best_start;

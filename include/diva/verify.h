@@ -24,6 +24,8 @@ struct diva_verify_options {
   int folds;              /**< >= 2, default 5; without a validation set, and to choose a penalty */
   const uint8_t *trusted; /**< rows, borrowed: not 0 where the given label is known to be right, so
                                that it may be tested on; NULL: every training row is tested on */
+  const double *importance; /**< rows, >= 0, borrowed: how much each test row counts, where they are
+                                 rows of the training set; NULL: all alike */
   const int32_t *groups; /**< rows, >= -1, borrowed: rows of one code >= 0 stay in one fold, so that
                               copies are not trained on; NULL: none */
   double penalty;        /**< > 0; 0: the least error on held-out rows of the set as given */
@@ -57,7 +59,8 @@ DIVA_API const char *diva_verdict_name(enum diva_verdict verdict);
  * The interval is of the paired difference: with b rows mistaken only after the change, c only
  * before and n in all, p = (b + 1) / (n + 2), q = (c + 1) / (n + 2), it is
  * p - q +- 1.96 sqrt((p + q - (p - q)^2) / (n + 2)) (Bonett and Price, J. Educ. Behav. Stat. 37,
- * 2012). It covers the choice of test rows, not that of training rows.
+ * 2012). It covers the choice of test rows, not that of training rows. With importances u all
+ * counts are sums of u, scaled so that all test rows together count n = (sum u)^2 / sum u^2.
  */
 struct diva_verification {
   enum diva_verify_test test;

@@ -10,10 +10,11 @@ find_package(PkgConfig REQUIRED)
 pkg_check_modules(jansson REQUIRED IMPORTED_TARGET jansson)
 pkg_check_modules(libzip REQUIRED IMPORTED_TARGET libzip)
 pkg_check_modules(liblbfgs REQUIRED IMPORTED_TARGET liblbfgs)
+pkg_check_modules(yaml REQUIRED IMPORTED_TARGET yaml-0.1)
 
 add_library(diva_dependencies INTERFACE)
 target_link_libraries(diva_dependencies
-  INTERFACE hdf5::hdf5 PkgConfig::jansson PkgConfig::libzip PkgConfig::liblbfgs
+  INTERFACE hdf5::hdf5 PkgConfig::jansson PkgConfig::libzip PkgConfig::liblbfgs PkgConfig::yaml
             OpenSSL::Crypto OpenMP::OpenMP_C Threads::Threads ${CMAKE_DL_LIBS} m
 )
 

@@ -13,6 +13,7 @@ if(PROJECT_IS_TOP_LEVEL)
   message(STATUS "  build:      ${CMAKE_BUILD_TYPE}, ${CMAKE_C_COMPILER_ID} "
     "${CMAKE_C_COMPILER_VERSION}, warnings are errors: ${DIVA_WERROR}, sanitizers: ${sanitize}")
   message(STATUS "  HDF5:       ${HDF5_VERSION}")
+  message(STATUS "  libyaml:    ${yaml_VERSION}")
   message(STATUS "  OpenBLAS:   ${openblas} (opened at run time)")
   message(STATUS "  CUDA:       ${DIVA_CUDA_DETAIL}")
   message(STATUS "  MPI:        ${DIVA_MPI_DETAIL}")

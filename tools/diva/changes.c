@@ -32,6 +32,12 @@ static const struct cli_option options[] = {
      .value = "ID=CLASS",
      .help = "give the row this class, a name or a number, or with @FILE the rows of a .csv or "
              ".jsonl with columns id and label, or as clean advises in what it wrote"},
+    {.name = "include",
+     .type = CLI_LIST,
+     .offset = LIST(include),
+     .value = "ID",
+     .help = "bring in, at weight 1, the row of this id that has weight 0 in the file, or with "
+             "@FILE those of the rows that --drop @FILE would leave out"},
     {.name = "weigh",
      .type = CLI_LIST,
      .offset = LIST(weigh),
@@ -77,7 +83,7 @@ static const struct cli_list *list_of(const struct cli_settings *settings, size_
 }
 
 enum diva_status cli_changes_check(const struct cli_settings *settings, struct diva_error *error) {
-  int given = settings->relabel.count;
+  int given = settings->relabel.count + settings->include.count;
   for (int r = 0; r < RULES; r++) {
     given += list_of(settings, rules[r].offset)->count;
   }
@@ -123,6 +129,27 @@ static enum diva_status apply(const struct rule *rule, const char *text,
   free(what);
   for (int64_t i = 0; i < selection->ids->rows && !status; i++) {
     weights[i] *= selection->marks[i] ? factor : 1;
+  }
+  return status;
+}
+
+/* Rows of weight 0 come in before anything multiplies. */
+static enum diva_status include(const struct cli_list *list, struct cli_selection *selection,
+                                double *weights, struct diva_error *error) {
+  enum diva_status status = DIVA_OK;
+  for (int v = 0; v < list->count && !status; v++) {
+    int64_t brought = 0;
+    status = cli_select_ids(selection, list->values[v], error);
+    for (int64_t i = 0; i < selection->ids->rows && !status; i++) {
+      if (selection->marks[i] && weights[i] == 0) {
+        weights[i] = 1;
+        brought++;
+      }
+    }
+    if (!status && !brought) {
+      status = diva_error_set(error, DIVA_ERROR_USAGE, "no row of it has weight 0");
+    }
+    blame(status, "include", list->values[v], error);
   }
   return status;
 }
@@ -205,6 +232,9 @@ enum diva_status cli_changes_make(const struct cli_request *request,
   }
   if (!status) {
     selection.labels = out->labels ? out->labels : diva_dataset_labels(dataset);
+    status = include(&request->settings->include, &selection, out->weights, error);
+  }
+  if (!status) {
     status = weigh(request->settings, &selection, out->weights, error);
   }
   cli_selection_close(&selection);

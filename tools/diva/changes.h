@@ -20,8 +20,8 @@ extern const struct cli_option_group cli_group_changes;
 enum diva_status cli_changes_check(const struct cli_settings *settings, struct diva_error *error);
 
 /**
- * Labels first, so that a class is weighed as changed; then all weights multiply, a dropped row's
- * by 0, so that the order of the options plays no part.
+ * Labels first, so that a class is weighed as changed; then rows come in, and all weights multiply,
+ * a dropped row's by 0, so that the order of the options plays no part.
  * @return DIVA_ERROR_USAGE naming option and value, saying what there is; DIVA_ERROR_INPUT for a
  *         file; DIVA_ERROR_RESOURCE
  */

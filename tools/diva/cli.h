@@ -31,9 +31,11 @@ struct cli_settings {
   double fraction;         /**< NaN: not given */
   double wanted_precision; /**< NaN: not given */
   enum diva_refit refit;
-  int format;          /**< index into cli_format_names, -1: by the extension */
-  int order;           /**< enum cli_order */
-  const char *trusted; /**< path of the trusted ids, NULL: none */
+  int format;              /**< index into cli_format_names, -1: by the extension */
+  int order;               /**< enum cli_order */
+  const char *from_state;  /**< path of an older state, NULL: none */
+  const char *old_dataset; /**< path of what it was made of, NULL: not at hand */
+  const char *trusted;     /**< path of the trusted ids, NULL: none */
   struct diva_reweight_options reweight;
   int64_t reweight_steps;      /**< -1: chosen */
   int64_t reweight_most_steps; /**< at most, where they are chosen */
@@ -44,7 +46,7 @@ struct cli_settings {
   int64_t draws;             /**< of them, 0: as many as rows */
   int npy_type;              /**< enum cli_npy_type */
   bool log_weights;
-  struct cli_list drop, drop_index, drop_group, relabel, weigh, weigh_group, weigh_class;
+  struct cli_list drop, drop_index, drop_group, relabel, include, weigh, weigh_group, weigh_class;
   int64_t round_rows; /**< 0: not given, as the two that follow */
   int64_t budget;
   int64_t rounds;
@@ -53,6 +55,17 @@ struct cli_settings {
   bool no_curve;
   int64_t verify_folds; /**< 0: not given */
   bool verify;
+  const char *baseline; /**< path of the version before, NULL: none */
+  const char *policy;   /**< path of the policy, NULL: the defaults */
+  const char *split;    /**< name of the splits of the rows, NULL: none */
+  const char *junit;    /**< paths of a check's reports, NULL: none; "-": standard output */
+  const char *markdown, *sarif, *json_file;
+  const char *manifest; /**< path of the JSONL rows that reports point into, NULL: none */
+  const char *today;    /**< YYYY-MM-DD, NULL: by the clock */
+  bool init;
+  bool force;
+  bool strict_warnings;
+  bool annotations;
   bool rows_by_request; /**< no rows on standard output: the command has something else to say */
   bool quiet;
   bool json;
@@ -103,6 +116,7 @@ struct cli_request {
   const struct cli_settings *settings;
   char *const *files;
   int file_count;
+  int *exit_code; /**< of a run without an error; 0 unless the command has a verdict */
 };
 
 struct cli_example {
@@ -130,6 +144,9 @@ extern const struct cli_command cli_command_prune;
 extern const struct cli_command cli_command_extend;
 extern const struct cli_command cli_command_what_if;
 extern const struct cli_command cli_command_reweight;
+extern const struct cli_command cli_command_check;
+extern const struct cli_command cli_command_state;
+extern const struct cli_command cli_command_merge;
 extern const struct cli_command cli_command_convert;
 extern const struct cli_command cli_command_bench;
 

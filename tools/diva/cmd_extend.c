@@ -31,6 +31,7 @@ static enum diva_status open_parts(const struct cli_request *request, struct ext
                                    struct diva_error *error) {
   const char *const *files = (const char *const *)request->files;
   struct diva_dataset_options options = request->settings->dataset;
+  options.labelling = DIVA_LABELLING_REQUIRED;
   struct diva_dataset *core = NULL;
   struct diva_dataset_info info;
   enum diva_status status = diva_dataset_open(files, 1, &options, &core, error);
@@ -38,7 +39,7 @@ static enum diva_status open_parts(const struct cli_request *request, struct ext
     diva_dataset_describe(core, &info);
     run->core_rows = info.rows;
     options.single_class = true;
-    options.labels_optional = true;
+    options.labelling = DIVA_LABELLING_OPTIONAL;
     status = diva_dataset_open(files + 1, request->file_count - 1, &options, &run->pool, error);
   }
   diva_dataset_close(core);
@@ -280,6 +281,8 @@ static void set_defaults(struct cli_settings *settings) {
   settings->analysis.loss = DIVA_LOSS_CROSS_ENTROPY;
   settings->analysis.scale = DIVA_SCALE_AUTO;
   settings->near_duplicates = "auto";
+  settings->dataset.labelling =
+      DIVA_LABELLING_OPTIONAL; /* of the pool, which is read with the core */
 }
 
 static const struct cli_example examples[] = {

@@ -1,5 +1,6 @@
 /* diva info: what is in a dataset, what a run would do with it, and what the machine offers. */
 #include "info.h"
+#include "state.h"
 
 #include <limits.h>
 #include <string.h>
@@ -29,9 +30,26 @@ static enum diva_status make_plan(struct cli_info *info, const struct cli_settin
   return status;
 }
 
+static enum diva_status describe_state(const struct cli_request *request,
+                                       struct diva_error *error) {
+  struct diva_state *state = NULL;
+  const char *path = request->files[0];
+  enum diva_status status = diva_state_read(path, &state, error);
+  if (!status && request->settings->json) {
+    status = cli_state_print_json(stdout, state, path, error);
+  } else if (!status) {
+    cli_state_print(stdout, state, path);
+  }
+  diva_state_destroy(state);
+  return status;
+}
+
 static enum diva_status run(const struct cli_request *request, struct diva_error *error) {
   struct cli_info info = {0};
   enum diva_status status = DIVA_OK;
+  if (request->file_count == 1 && diva_state_is_file(request->files[0])) {
+    return describe_state(request, error);
+  }
   if (request->file_count) {
     status = diva_dataset_open((const char *const *)request->files, request->file_count,
                                &request->settings->dataset, &info.dataset, error);
@@ -58,6 +76,7 @@ static const struct cli_option_group *const groups[] = {&cli_group_model, &cli_g
 static const struct cli_example examples[] = {
     {"diva info digits.h5", "rows, classes, what a run would do, and the backends"},
     {"diva info", "the machine alone: backends, cores and memory"},
+    {"diva info train.state", "what a saved state holds"},
     {"diva info big.h5 --memory 4G --json", "whether it fits in 4 GiB, for a script"},
     {NULL, NULL}};
 

@@ -1,6 +1,5 @@
 /* Completion scripts for bash, zsh and fish, from the tables of commands and options. */
 #include "help.h"
-#include "suggest.h"
 
 #include <string.h>
 
@@ -200,7 +199,7 @@ enum diva_status cli_completion_print(FILE *out, const char *shell,
   } else if (strcmp(shell, "fish") == 0) {
     print_fish(out, commands);
   } else {
-    const char *near = cli_suggest(shell, shells);
+    const char *near = diva_suggest(shell, shells);
     return diva_error_set(error, DIVA_ERROR_USAGE,
                           "--completion '%s': must be bash, zsh or fish%s%s%s", shell,
                           near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");

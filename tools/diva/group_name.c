@@ -1,6 +1,7 @@
 /* Groups by name. */
 #include "group_name.h"
-#include "suggest.h"
+
+#include <diva/suggest.h>
 
 #include <stdio.h>
 #include <string.h>
@@ -31,7 +32,7 @@ const char *cli_group_hint(const struct diva_dataset *dataset, const char *name,
   size_t used = (size_t)snprintf(out, CLI_HINT_SIZE, "; there are: ");
   for (int64_t g = 0; (at = diva_dataset_group_name(dataset, g)); g++) {
     const char *const pair[] = {near ? near : at, at, NULL};
-    near = cli_suggest(name, pair);
+    near = diva_suggest(name, pair);
     if (g < SHOWN) {
       used += (size_t)snprintf(out + used, CLI_HINT_SIZE - used, "%s%.24s", g ? ", " : "", at);
     } else if (g == SHOWN) {

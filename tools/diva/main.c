@@ -3,7 +3,6 @@
 #include "cli.h"
 #include "help.h"
 #include "signals.h"
-#include "suggest.h"
 #include "threads.h"
 
 #include <errno.h>
@@ -11,11 +10,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct cli_command *const commands[] = {&cli_command_info,     &cli_command_rank,
-                                                     &cli_command_clean,    &cli_command_prune,
-                                                     &cli_command_reweight, &cli_command_extend,
-                                                     &cli_command_what_if,  &cli_command_convert,
-                                                     &cli_command_bench,    NULL};
+static const struct cli_command *const commands[] = {&cli_command_info,
+                                                     &cli_command_rank,
+                                                     &cli_command_clean,
+                                                     &cli_command_prune,
+                                                     &cli_command_reweight,
+                                                     &cli_command_extend,
+                                                     &cli_command_what_if,
+                                                     &cli_command_check,
+                                                     &cli_command_state,
+                                                     &cli_command_merge,
+                                                     &cli_command_convert,
+                                                     &cli_command_bench,
+                                                     NULL};
 
 enum { COMMAND_COUNT = sizeof commands / sizeof *commands - 1 };
 
@@ -33,7 +40,7 @@ static enum diva_status unknown_command(const char *name, struct diva_error *err
   for (int i = 0; i < COMMAND_COUNT; i++) {
     names[i + 4] = commands[i]->name;
   }
-  const char *near = cli_suggest(name, names);
+  const char *near = diva_suggest(name, names);
   return diva_error_set(error, DIVA_ERROR_USAGE, "unknown %s '%s'%s%s%s; see 'diva help'",
                         *name == '-' ? "option before a command" : "command", name,
                         near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
@@ -90,9 +97,10 @@ static enum diva_status run_parsed(const struct cli_command *command,
 
 /* `line` is the command line as typed; argv is a copy of its pointers that getopt may reorder. */
 static enum diva_status run_command(const struct cli_command *command, int argc, char **argv,
-                                    char *const *line, struct diva_error *error) {
+                                    char *const *line, int *code, struct diva_error *error) {
   struct cli_settings settings;
-  struct cli_request request = {.argument_count = argc, .arguments = line, .settings = &settings};
+  struct cli_request request = {
+      .argument_count = argc, .arguments = line, .settings = &settings, .exit_code = code};
   int first = 0;
   cli_settings_start(&settings, command);
   enum diva_status status = cli_options_parse(command->name, command->groups, argc - 1, argv + 1,
@@ -107,7 +115,7 @@ static enum diva_status run_command(const struct cli_command *command, int argc,
   return status;
 }
 
-static enum diva_status dispatch(int argc, char **argv, char *const *line,
+static enum diva_status dispatch(int argc, char **argv, char *const *line, int *code,
                                  struct diva_error *error) {
   const char *word = argc > 1 ? argv[1] : "help";
   if (strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
@@ -125,7 +133,8 @@ static enum diva_status dispatch(int argc, char **argv, char *const *line,
     return cli_completion_print(stdout, argc > 2 ? argv[2] : "", commands, error);
   }
   const struct cli_command *command = find_command(word);
-  return command ? run_command(command, argc, argv, line, error) : unknown_command(word, error);
+  return command ? run_command(command, argc, argv, line, code, error)
+                 : unknown_command(word, error);
 }
 
 static int exit_code(enum diva_status status) {
@@ -160,6 +169,7 @@ int main(int argc, char **argv) {
   cli_threads_let_sleep(argv);
   struct diva_error error = {.row = -1};
   enum diva_status status = DIVA_ERROR_RESOURCE;
+  int code = 0;
   char **copy = malloc(((size_t)argc + 1) * sizeof *copy);
   cli_signals_install();
   if (!copy) {
@@ -167,7 +177,7 @@ int main(int argc, char **argv) {
     goto done;
   }
   memcpy(copy, argv, ((size_t)argc + 1) * sizeof *copy);
-  status = dispatch(argc, copy, argv, &error);
+  status = dispatch(argc, copy, argv, &code, &error);
   if (!status) {
     status = flush_output(&error);
   }
@@ -185,5 +195,5 @@ done:
      */
     _Exit(exit_code(status));
   }
-  return exit_code(status);
+  return status ? exit_code(status) : code;
 }

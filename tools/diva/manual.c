@@ -82,7 +82,9 @@ static void print_command(FILE *out, const struct cli_command *command,
 
 static void print_exit_codes(FILE *out) {
   static const char *const codes[][2] = {
-      {"0", "done"},
+      {"0", "done; check: passed, or warned without --strict-warnings"},
+      {"1", "check: a rule warned, with --strict-warnings"},
+      {"2", "check: a rule failed"},
       {"3", "bad usage: an unknown command or option, a value that is not allowed"},
       {"4", "bad input: a file that is missing, malformed or absurd"},
       {"5", "numerical failure: a system that cannot be solved"},

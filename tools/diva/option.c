@@ -1,6 +1,7 @@
 /* Parsing of a command's arguments: getopt_long over the command's table of options. */
 #include "option.h"
-#include "suggest.h"
+
+#include <diva/suggest.h>
 
 #include <getopt.h>
 #include <stdio.h>
@@ -94,7 +95,7 @@ static enum diva_status unknown_long(const struct table *table, const char *comm
   if (length < sizeof typed) {
     memcpy(typed, name, length);
   }
-  const char *near = cli_suggest(typed, names);
+  const char *near = diva_suggest(typed, names);
   return diva_error_set(error, DIVA_ERROR_USAGE,
                         "%s: unknown option '--%.*s'%s%s%s; see 'diva %s --help'", command,
                         (int)length, name, near ? " (did you mean '--" : "", near ? near : "",

@@ -1,6 +1,7 @@
 /* The value of an option: from text with exact checks, back to text for help, and freed. */
 #include "option.h"
-#include "suggest.h"
+
+#include <diva/suggest.h>
 
 #include <errno.h>
 #include <math.h>
@@ -155,7 +156,7 @@ static enum diva_status store_choice(const struct cli_option *option, const char
     used +=
         (size_t)snprintf(all + used, sizeof all - used, "%s%s", i ? ", " : "", option->choices[i]);
   }
-  const char *near = cli_suggest(text, option->choices);
+  const char *near = diva_suggest(text, option->choices);
   return diva_error_set(error, DIVA_ERROR_USAGE, "--%s '%s': must be one of %s%s%s%s", option->name,
                         text, all, near ? " (did you mean '" : "", near ? near : "",
                         near ? "'?)" : "");

@@ -1,9 +1,9 @@
 /* Rows given another class. */
 #define _POSIX_C_SOURCE 200809L
 #include "relabel.h"
-#include "suggest.h"
 
 #include <diva/row_table.h>
+#include <diva/suggest.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,7 +42,7 @@ const char *cli_class_hint(const struct diva_dataset *dataset, const char *text,
   for (int64_t c = 0; first && c < classes; c++) {
     const char *name = diva_dataset_class_name(dataset, c);
     const char *const pair[] = {near ? near : name, name, NULL};
-    near = cli_suggest(text, pair);
+    near = diva_suggest(text, pair);
   }
   if (near) {
     snprintf(out, CLI_HINT_SIZE, " (did you mean '%.100s'?)", near);

@@ -1,6 +1,7 @@
 /* Rows by their ids. */
 #include "row_ids.h"
-#include "suggest.h"
+
+#include <diva/suggest.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,7 +70,7 @@ const char *cli_row_ids_hint(const struct cli_row_ids *ids, const char *id,
   }
   for (int64_t i = 0; i < ids->rows && i < MOST_COMPARED; i++) {
     const char *const pair[] = {near ? near : ids->sorted[i].id, ids->sorted[i].id, NULL};
-    near = cli_suggest(id, pair);
+    near = diva_suggest(id, pair);
   }
   if (near) {
     snprintf(out, CLI_HINT_SIZE, " (did you mean '%.100s'?)", near);

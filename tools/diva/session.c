@@ -108,6 +108,7 @@ static enum diva_status open_validation(struct cli_session *session, struct diva
   options.weights = NULL;
   options.group = NULL;
   options.single_class = true;
+  options.labelling = DIVA_LABELLING_REQUIRED;
   return diva_dataset_open(&settings->validation, 1, &options, &session->validation, error);
 }
 

@@ -100,9 +100,10 @@ static enum diva_status open_rows(struct cli_target *target, const struct cli_se
   wanted.weights = NULL;
   wanted.group = NULL;
   wanted.single_class = true;
+  wanted.labelling = DIVA_LABELLING_REQUIRED;
   if (settings->target_features) {
     wanted.base_outputs = NULL;
-    wanted.unlabelled = true;
+    wanted.labelling = DIVA_LABELLING_IGNORED;
     wanted.labels = NULL;
     wanted.targets = NULL;
   }

@@ -87,6 +87,7 @@ static struct diva_verify_options choose_options(struct cli_session *session) {
   }
   chosen.trusted = session->trusted;
   chosen.groups = session->model.groups;
+  chosen.importance = session->model.importance;
   chosen.threads = (int)settings->threads;
   chosen.memory = settings->memory;
   chosen.seed = settings->analysis.seed;
@@ -216,11 +217,10 @@ void cli_verify_print(FILE *out, const struct cli_session *session,
                 : result->what_if ? "the changed set trains"
                 : result->weights ? "the weights train"
                                   : "the kept rows train");
-  const bool elsewhere = session->target.target && verification->test != DIVA_VERIFY_VALIDATION;
-  if (elsewhere) {
-    fprintf(out, "note: tested on rows as the training set has them, not as the target has; "
-                 "--validation names rows of the target\n");
-  } else if (result->weights) {
+  if (session->model.importance && verification->test != DIVA_VERIFY_VALIDATION) {
+    fprintf(out, "note: each row tested on counts as much as in the objective\n");
+  }
+  if (result->weights) {
     print_advice(out, verification);
   }
   if (verification->test == DIVA_VERIFY_GIVEN && !result->extend) {

@@ -168,6 +168,16 @@ enum diva_status cli_weights_prepare(struct cli_session *session, struct cli_wei
   if (settings->draws && !settings->write_indices) {
     return diva_error_set(error, DIVA_ERROR_USAGE, "--draws is of use with --write-indices only");
   }
+  struct diva_reweight_options defaults;
+  diva_reweight_options_init(&defaults);
+  if (settings->reweight_steps >= 0 &&
+      (settings->reweight_folds || settings->reweight_most_steps != defaults.most_steps)) {
+    return diva_error_set(error, DIVA_ERROR_USAGE,
+                          "--steps is not checked on folds: --folds and --max-steps have no use");
+  }
+  if (settings->npy_type == CLI_NPY_FLOAT32 && session->format != DIVA_FORMAT_NPY) {
+    return diva_error_set(error, DIVA_ERROR_USAGE, "--npy-type is of use with OUT.npy only");
+  }
   if (settings->objective_group.count && cli_target_wanted(settings)) {
     return diva_error_set(error, DIVA_ERROR_USAGE,
                           "--objective-group and a target both say which rows count: give one");

@@ -74,15 +74,17 @@ static void print_verdict(FILE *out, const struct diva_reweight_summary *summary
     return;
   }
   print_choice(out, summary->best_start, summary->best_steps);
-  fprintf(out,
-          " %s by %.2g only (standard error %.2g); needed are a standard error and half a "
-          "percent of the loss\n",
+  fprintf(out, " %s by %.2g only (standard error %.2g); needed is a standard error\n",
           summary->best_steps == 1 ? "is better" : "are better", summary->gain,
           summary->gain_error);
 }
 
 static void print_weights(FILE *out, const struct diva_reweight_summary *summary) {
   const double rows = (double)summary->before.training_rows;
+  if (summary->cut_rows) {
+    fprintf(out, "%lld starting weight%s lay beyond --min-weight or --max-weight and were cut\n",
+            (long long)summary->cut_rows, plural(summary->cut_rows));
+  }
   fprintf(out, "weights: mean 1, %.3g to %.3g; effective sample size %.0f of %.0f rows (%.0f %%)\n",
           summary->smallest, summary->largest, summary->effective_rows, rows,
           100 * summary->effective_rows / rows);
@@ -132,6 +134,10 @@ void cli_weights_print(FILE *out, const struct cli_session *session,
   print_verdict(out, summary);
   print_weights(out, summary);
   print_groups(out, weights, session->request->settings->by);
+  if (summary->steps && !session->request->settings->verify) {
+    fprintf(out, "note: found for the linear model; another learner may lose by them, which "
+                 "--verify tests\n");
+  }
   print_change(out, "objective", summary->objective_before, summary->objective_after);
   if (summary->guard_rows) {
     print_change(out, "loss of the guarded rows", summary->guard_before, summary->guard_after);

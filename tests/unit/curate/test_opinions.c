@@ -122,8 +122,8 @@ Test(opinions, neighbours_vote_as_defined) {
     judging[i] = i % 13 == 0 ? 0.0 : 3.0;
     groups[i] = (int32_t)(i / 2);
   }
-  cr_assert(!diva_subset_draw(blobs.dataset, NULL, ROWS, 1, NULL, &all, &error), "%s",
-            error.message);
+  const struct diva_subset_request everything = {.most = ROWS, .seed = 1};
+  cr_assert(!diva_subset_draw(blobs.dataset, &everything, NULL, &all, &error), "%s", error.message);
   /* What is left out of the judging does not vote, whatever its weight was; nothing else counts. */
   double given[ROWS];
   for (int64_t i = 0; i < ROWS; i++) {

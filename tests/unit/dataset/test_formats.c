@@ -365,6 +365,40 @@ Test(formats, sha256) {
   diva_dataset_close(dataset);
 }
 
+/* Where answers are optional, the rows of a file without any are unlabelled, beside those of
+ * another that has them. */
+Test(formats, optional_answers) {
+  const int64_t labels[ROWS] = {0, 1};
+  char path[2][FIXTURE_PATH_SIZE];
+  struct diva_dataset_options options;
+  struct diva_dataset_info info;
+  diva_dataset_options_init(&options);
+  options.labelling = DIVA_LABELLING_OPTIONAL;
+  for (int bare = 0; bare < 2; bare++) {
+    fixture_path(bare ? "bare.h5" : "labelled.h5", path[bare]);
+    const hid_t file = fixture_create(path[bare]);
+    fixture_put_features(file, ROWS, COLUMNS);
+    if (!bare) {
+      fixture_put_integers(file, "labels", ROWS, labels);
+    }
+    H5Fclose(file);
+  }
+  const char *const both[] = {path[0], path[1]};
+  struct diva_dataset *dataset = NULL;
+  struct diva_error error = {0};
+  cr_assert_eq(diva_dataset_open(both, 2, &options, &dataset, &error), DIVA_OK, "%s",
+               error.message);
+  diva_dataset_describe(dataset, &info);
+  cr_expect(info.rows == 2 * (int64_t)ROWS && info.labelled_rows == ROWS && info.outputs == 2);
+  for (int64_t i = 0; i < 2 * (int64_t)ROWS; i++) {
+    cr_expect_eq(diva_dataset_labels(dataset)[i], i < ROWS ? (int32_t)labels[i] : -1);
+  }
+  diva_dataset_close(dataset);
+  options.labels = "labels";
+  fixture_expect_refused(path[1], &options, DIVA_ERROR_INPUT,
+                         (const char *const[]){"/labels", NULL});
+}
+
 /* Features alone will do where that is said; labels that are there are not read then. */
 Test(formats, without_answers) {
   const int64_t nonsense[ROWS] = {-7};
@@ -374,7 +408,7 @@ Test(formats, without_answers) {
   struct diva_dataset_info info;
   struct diva_error error = {0};
   diva_dataset_options_init(&options);
-  options.unlabelled = true;
+  options.labelling = DIVA_LABELLING_IGNORED;
   for (int labelled = 0; labelled < 2; labelled++) {
     fixture_path(labelled ? "labelled.h5" : "bare.h5", path[labelled]);
     hid_t file = fixture_create(path[labelled]);

@@ -64,7 +64,7 @@ Test(malformed_values, labels_that_may_be_absent) {
   struct diva_dataset_options options;
   struct diva_dataset_info info;
   diva_dataset_options_init(&options);
-  options.labels_optional = true;
+  options.labelling = DIVA_LABELLING_OPTIONAL;
   fixture_path("o.h5", path);
   for (int64_t class_names = 0; class_names <= 3; class_names += 3) {
     make(path, none, class_names);

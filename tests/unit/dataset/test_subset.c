@@ -49,8 +49,8 @@ static struct diva_subset draw(struct diva_dataset *dataset, const double *weigh
                                uint64_t seed) {
   struct diva_subset subset;
   struct diva_error error = {0};
-  const enum diva_status status =
-      diva_subset_draw(dataset, weights, most, seed, NULL, &subset, &error);
+  const struct diva_subset_request request = {.weights = weights, .most = most, .seed = seed};
+  const enum diva_status status = diva_subset_draw(dataset, &request, NULL, &subset, &error);
   cr_assert(status == DIVA_OK, "%s", error.message);
   return subset;
 }
@@ -120,6 +120,42 @@ Test(subset, rows_are_those_of_the_file) {
     }
   }
   H5Tclose(half);
+}
+
+/* A few rows that are needed are all there, of many a quarter or their usual share. */
+Test(subset, needed_rows_are_drawn) {
+  enum { MOST = 40 };
+  static const int64_t every[] = {200, 20, 2};
+  char path[FIXTURE_PATH_SIZE];
+  uint8_t needed[MOST_ROWS];
+  fixture_path("needed.h5", path);
+  make_file(path, H5T_IEEE_F32LE, 0, MOST_ROWS);
+  struct diva_dataset *dataset = fixture_open(path, NULL);
+  for (size_t e = 0; e < sizeof every / sizeof *every; e++) {
+    int64_t there = 0;
+    for (int64_t i = 0; i < MOST_ROWS; i++) {
+      needed[i] = i % every[e] == 1;
+      there += needed[i] && is_eligible(i);
+    }
+    const struct diva_subset_request request = {.weights = diva_dataset_weights(dataset),
+                                                .needed = needed,
+                                                .most = MOST,
+                                                .seed = 9};
+    struct diva_subset subset;
+    cr_assert(diva_subset_draw(dataset, &request, NULL, &subset, NULL) == DIVA_OK);
+    cr_expect(subset.rows == MOST);
+    expect_rows(dataset, &subset);
+    int64_t drawn = 0;
+    for (int64_t i = 0; i < subset.rows; i++) {
+      drawn += needed[subset.index[i]];
+    }
+    const int64_t usual = MOST * there / count_eligible(MOST_ROWS);
+    const int64_t enough = there < MOST / 4 ? there : MOST / 4;
+    cr_expect(drawn == (usual > enough ? usual : enough), "every %lld: %lld of %lld",
+              (long long)every[e], (long long)drawn, (long long)there);
+    diva_subset_free(&subset);
+  }
+  diva_dataset_close(dataset);
 }
 
 /* More rows than are read at a time: the blocks fit together. */

@@ -341,7 +341,7 @@ Test(verify, interval_at_its_edges) {
     before[COUNT - 1] = after[COUNT - 1] = 1;
     memset(before, 1, (size_t)cases[i].mended);
     memset(after + cases[i].mended, 1, (size_t)cases[i].broken);
-    diva_paired_difference(before, after, COUNT, &result);
+    diva_paired_difference(before, after, NULL, COUNT, &result);
     cr_expect(result.mended == cases[i].mended && result.broken == cases[i].broken);
     cr_expect(fabs(result.error_before - (cases[i].mended + 1) / 500.0) < 1e-12);
     cr_expect(result.verdict == cases[i].verdict, "%d mended, %d broken: %g to %g", cases[i].mended,
@@ -353,9 +353,32 @@ Test(verify, interval_at_its_edges) {
   struct diva_verification result = {0};
   memset(before, 1, 12);
   memset(after + 12, 1, 4);
-  diva_paired_difference(before, after, 100, &result);
+  diva_paired_difference(before, after, NULL, 100, &result);
   cr_expect(fabs(result.low - -0.1585217) < 1e-6 && fabs(result.high - 0.0016589) < 1e-6,
             "%.7f to %.7f", result.low, result.high);
+  /* Rows that count alike count as they do without counts, and those that count nothing not at
+   * all. */
+  double counts[100];
+  struct diva_verification same = {0};
+  for (int i = 0; i < 100; i++) {
+    counts[i] = i < 50 ? 0.25 : 0.0;
+  }
+  diva_paired_difference(before, after, NULL, 50, &result);
+  diva_paired_difference(before, after, counts, 100, &same);
+  cr_expect(fabs(same.low - result.low) < 1e-12 && fabs(same.high - result.high) < 1e-12);
+  cr_expect(fabs(same.error_before - 0.24) < 1e-12 && fabs(same.error_after - 0.08) < 1e-12);
+  /* One row that counts as much as the other 49: worth 2^2 / (1 + 1 / 49) = 3.92 rows. */
+  for (int i = 0; i < 50; i++) {
+    counts[i] = i ? 1.0 / 49.0 : 1.0;
+  }
+  diva_paired_difference(before, after, counts, 50, &same);
+  const double p = (3.92 * (4.0 / 49.0) / 2.0 + 1.0) / 5.92;
+  const double q = (3.92 * (1.0 + 11.0 / 49.0) / 2.0 + 1.0) / 5.92;
+  const double reach = 1.959963984540054 * sqrt((p + q - (p - q) * (p - q)) / 5.92);
+  cr_expect(fabs(same.error_before - (1.0 + 11.0 / 49.0) / 2.0) < 1e-12);
+  cr_expect(fabs(same.low - fmax(p - q - reach, -1.0)) < 1e-12);
+  cr_expect(fabs(same.high - fmin(p - q + reach, 1.0)) < 1e-12);
+  cr_expect(same.mended == 12 && same.broken == 4);
 }
 
 /* Each stored type gives the same standardised values; a constant column is zero. */

@@ -1,5 +1,5 @@
 /* The known word nearest to a misspelt one, by edit distance. */
-#include "suggest.h"
+#include <diva/suggest.h>
 
 #include <stddef.h>
 #include <string.h>
@@ -31,7 +31,7 @@ static int distance(const char *a, int a_length, const char *b, int b_length) {
   return rows[a_length][b_length];
 }
 
-const char *cli_suggest(const char *word, const char *const *candidates) {
+const char *diva_suggest(const char *word, const char *const *candidates) {
   const char *best = NULL;
   size_t length = strlen(word);
   if (length < 2 || length > WORD_MAX) {

@@ -1,0 +1,449 @@
+/* Near-duplicates inside this version, and across training and target or splits. */
+#include "run.h"
+
+#include "host/core/core.h"
+#include "host/dataset/view.h"
+
+#include <diva/duplicates.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { SUBJECT_SIZE = 128 };
+
+/* A row and the hash of its features. */
+struct hashed {
+  uint64_t hash;
+  int64_t row;
+};
+
+static int compare_hashed(const void *left, const void *right) {
+  const struct hashed *a = left;
+  const struct hashed *b = right;
+  if (a->hash != b->hash) {
+    return a->hash < b->hash ? -1 : 1;
+  }
+  return a->row < b->row ? -1 : a->row > b->row;
+}
+
+static void number_copies(const struct hashed *sorted, int64_t rows, int32_t *codes) {
+  int32_t next = 0;
+  for (int64_t first = 0; first < rows;) {
+    int64_t end = first + 1;
+    while (end < rows && sorted[end].hash == sorted[first].hash) {
+      end++;
+    }
+    for (int64_t s = first; s < end; s++) {
+      codes[sorted[s].row] = end - first > 1 ? next : -1;
+    }
+    next += end - first > 1;
+    first = end;
+  }
+}
+
+/* Rows of equal features, whatever a search by distance says of them. */
+static enum diva_status find_equal(const uint64_t *hashes, int64_t rows, int32_t *codes,
+                                   struct diva_error *error) {
+  struct hashed *sorted = NULL;
+  const enum diva_status status =
+      diva_allocate(rows, sizeof *sorted, "rows by content", (void **)&sorted, error);
+  for (int64_t i = 0; i < rows && status == DIVA_OK; i++) {
+    sorted[i] = (struct hashed){hashes[i], i};
+  }
+  if (status == DIVA_OK) {
+    qsort(sorted, (size_t)rows, sizeof *sorted, compare_hashed);
+    number_copies(sorted, rows, codes);
+  }
+  free(sorted);
+  return status;
+}
+
+/* Groups of rows that are equal or near-duplicates; `codes` is written. */
+static enum diva_status find_groups(const struct diva_check_run *run, struct diva_dataset *dataset,
+                                    const uint64_t *hashes, int64_t rows, int32_t *codes,
+                                    struct diva_error *error) {
+  const struct diva_analysis_options *analysis = &run->options->analysis;
+  struct diva_duplicates_options options;
+  struct diva_duplicates *near = NULL;
+  diva_duplicates_options_init(&options);
+  options.threshold = run->options->policy.duplicates_threshold;
+  options.backend = analysis->backend;
+  options.threads = analysis->threads;
+  options.memory = analysis->memory;
+  options.seed = analysis->seed;
+  options.progress = analysis->progress;
+  enum diva_status status = find_equal(hashes, rows, codes, error);
+  if (status == DIVA_OK) {
+    status = diva_duplicates_find(dataset, &options, &near, error);
+  }
+  if (status == DIVA_OK) {
+    struct diva_duplicates_columns columns;
+    diva_duplicates_columns(near, &columns);
+    status = diva_groups_merge(columns.group, codes, rows, codes, error);
+  }
+  diva_duplicates_destroy(near);
+  return status;
+}
+
+/* The rows of one version by group. */
+struct copies {
+  int32_t *codes; /* rows (owned) */
+  int64_t *first; /* of each code: its first row; of its kept rows where there is one (owned) */
+  double *later;  /* rows: 1 for one that has another before it in its group (owned) */
+};
+
+static void free_copies(struct copies *copies) {
+  free(copies->codes);
+  free(copies->first);
+  free(copies->later);
+}
+
+static enum diva_status find_copies(const struct diva_check_run *run,
+                                    const struct diva_check_version *version, struct copies *copies,
+                                    struct diva_error *error) {
+  const int64_t rows = version->rows;
+  enum diva_status status = diva_allocate(rows, sizeof *copies->codes, "groups of near-duplicates",
+                                          (void **)&copies->codes, error);
+  if (status == DIVA_OK) {
+    status = diva_allocate(rows, sizeof *copies->first, "groups of near-duplicates",
+                           (void **)&copies->first, error);
+  }
+  if (status == DIVA_OK) {
+    status = diva_allocate(rows, sizeof *copies->later, "near-duplicates", (void **)&copies->later,
+                           error);
+  }
+  if (status == DIVA_OK) {
+    status =
+        find_groups(run, version->dataset, version->content.row_hash, rows, copies->codes, error);
+  }
+  for (int64_t i = 0; i < rows && status == DIVA_OK; i++) {
+    copies->first[i] = -1;
+  }
+  for (int64_t i = 0; i < rows && status == DIVA_OK; i++) {
+    const int32_t code = copies->codes[i];
+    copies->later[i] = (double)(code >= 0 && copies->first[code] >= 0);
+    if (code >= 0 && copies->first[code] < 0) {
+      copies->first[code] = i;
+    }
+  }
+  return status;
+}
+
+/* New to the baseline: added, or of other features. */
+static bool is_news(const struct diva_check_run *run, int64_t i) {
+  return !run->has_baseline || !diva_check_is_same(&run->after, &run->before, &run->match, i);
+}
+
+/* Of each group that has such a row, the first that was there already stands for the group. */
+static void prefer_kept(const struct diva_check_run *run, struct copies *copies) {
+  for (int64_t i = run->after.rows - 1; i >= 0 && run->has_baseline; i--) {
+    if (copies->codes[i] >= 0 && !is_news(run, i)) {
+      copies->first[copies->codes[i]] = i;
+    }
+  }
+}
+
+/* Names each row but the one that stands for its group; with a baseline only what is new to it. */
+static enum diva_status name_copies(struct diva_check_run *run, struct copies *copies,
+                                    struct diva_error *error) {
+  enum diva_status status = DIVA_OK;
+  prefer_kept(run, copies);
+  for (int64_t i = 0; i < run->after.rows && status == DIVA_OK; i++) {
+    char scratch[DIVA_ID_SCRATCH_SIZE];
+    char other[DIVA_ID_SCRATCH_SIZE];
+    const int32_t code = copies->codes[i];
+    if (code < 0 || copies->first[code] == i || !is_news(run, i)) {
+      continue;
+    }
+    struct diva_check_row row = diva_check_row_of(&run->after, i, scratch);
+    if (diva_check_waives(run->findings, DIVA_RULE_NEAR_DUPLICATES, row.id)) {
+      copies->later[i] = (double)NAN;
+      continue;
+    }
+    const int64_t partner = copies->first[code];
+    const bool equal = run->after.content.row_hash[i] == run->after.content.row_hash[partner];
+    row.subject = diva_check_id(&run->after, partner, other);
+    status = diva_check_name(run->findings, DIVA_RULE_NEAR_DUPLICATES, &row, error,
+                             "%s of row '%s' (row %lld)", equal ? "copy" : "near-duplicate",
+                             row.subject, (long long)partner);
+  }
+  return status;
+}
+
+static enum diva_status compare_copies(struct diva_check_run *run, const struct copies *now,
+                                       struct diva_error *error) {
+  struct copies then = {0};
+  struct diva_mean_change change;
+  char words[DIVA_CHECK_WORDS];
+  enum diva_status status = find_copies(run, &run->before, &then, error);
+  const struct diva_mean_change_request request = {.after = now->later,
+                                                   .before = then.later,
+                                                   .rows_after = run->after.rows,
+                                                   .rows_before = run->before.rows,
+                                                   .before_of = run->match.before_of,
+                                                   .codes = 1,
+                                                   .unit = 1.0};
+  if (status == DIVA_OK) {
+    status = diva_mean_changes(&request, &change, error);
+  }
+  free_copies(&then);
+  if (status != DIVA_OK) {
+    return status;
+  }
+  const struct diva_check_finding finding = diva_check_change(&change, diva_check_width(run, 1));
+  diva_check_change_words(&finding, words);
+  return diva_check_find(run->findings, DIVA_RULE_NEAR_DUPLICATES, &finding, error,
+                         "near-duplicates of earlier rows: %s", words);
+}
+
+/* Without a baseline, the share itself. */
+static enum diva_status describe_copies(struct diva_check_run *run, const struct copies *now,
+                                        struct diva_error *error) {
+  struct diva_check_finding finding = diva_check_finding_none();
+  double later = 0.0;
+  double rows = 0.0;
+  for (int64_t i = 0; i < run->after.rows; i++) {
+    if (!isnan(now->later[i])) {
+      later += now->later[i];
+      rows += 1.0;
+    }
+  }
+  finding.value = finding.after = rows > 0.0 ? later / rows : 0.0;
+  finding.limits = diva_policy_limits(&run->options->policy, DIVA_RULE_NEAR_DUPLICATES, NULL, true);
+  return diva_check_find(run->findings, DIVA_RULE_NEAR_DUPLICATES, &finding, error,
+                         "%.0f rows (%.2f %%) are near-duplicates of earlier ones", later,
+                         100.0 * finding.value);
+}
+
+enum diva_status diva_check_near_duplicates(struct diva_check_run *run, struct diva_error *error) {
+  struct copies now = {0};
+  if (run->blocked) {
+    return diva_check_skip(run->findings, DIVA_RULE_NEAR_DUPLICATES, error, "%s", run->blocked);
+  }
+  enum diva_status status = find_copies(run, &run->after, &now, error);
+  if (status == DIVA_OK) {
+    status = name_copies(run, &now, error);
+  }
+  if (status == DIVA_OK) {
+    status = run->before.dataset && run->before.content.faulty_rows == 0
+                 ? compare_copies(run, &now, error)
+                 : describe_copies(run, &now, error);
+  }
+  free_copies(&now);
+  return status;
+}
+
+/* The first row of each code among the rows [from, to), -1: none. */
+static void first_rows(const int32_t *codes, int64_t from, int64_t to, int64_t *first,
+                       int64_t count) {
+  for (int64_t c = 0; c < count; c++) {
+    first[c] = -1;
+  }
+  for (int64_t i = to - 1; i >= from; i--) {
+    if (codes[i] >= 0) {
+      first[codes[i]] = i;
+    }
+  }
+}
+
+/* A target row that training has seen: named is the training row, which can be taken out. */
+static enum diva_status name_leak(struct diva_check_run *run, int64_t target_row, int64_t training,
+                                  int64_t *leaks, struct diva_error *error) {
+  char scratch[DIVA_ID_SCRATCH_SIZE];
+  char other[DIVA_ID_SCRATCH_SIZE];
+  struct diva_check_row row = diva_check_row_of(&run->after, training, scratch);
+  const bool equal =
+      run->after.content.row_hash[training] == run->target.content.row_hash[target_row];
+  if (diva_check_waives(run->findings, DIVA_RULE_LEAKAGE, row.id)) {
+    return DIVA_OK;
+  }
+  ++*leaks;
+  row.subject = diva_check_id(&run->target, target_row, other);
+  return diva_check_name(run->findings, DIVA_RULE_LEAKAGE, &row, error,
+                         "%s of target row '%s' (row %lld)", equal ? "copy" : "near-duplicate",
+                         row.subject, (long long)target_row);
+}
+
+static enum diva_status judge_target(struct diva_check_run *run, const int32_t *codes,
+                                     int64_t *first, struct diva_error *error) {
+  const int64_t n = run->after.rows;
+  const int64_t rows = n + run->target.rows;
+  struct diva_check_finding finding = diva_check_finding_none();
+  enum diva_status status = DIVA_OK;
+  int64_t leaks = 0;
+  first_rows(codes, 0, n, first, rows);
+  for (int64_t i = n; i < rows && status == DIVA_OK; i++) {
+    const int64_t training = codes[i] >= 0 ? first[codes[i]] : -1;
+    if (training >= 0) {
+      status = name_leak(run, i - n, training, &leaks, error);
+    }
+  }
+  finding.value = finding.after = (double)leaks / (double)run->target.rows;
+  finding.subject = "target";
+  return status == DIVA_OK
+             ? diva_check_find(run->findings, DIVA_RULE_LEAKAGE, &finding, error,
+                               "%lld of %lld target rows (%.2f %%) have a near-duplicate in "
+                               "training",
+                               (long long)leaks, (long long)run->target.rows, 100.0 * finding.value)
+             : status;
+}
+
+static enum diva_status search_target(struct diva_check_run *run, struct diva_error *error) {
+  const int64_t n = run->after.rows;
+  const int64_t rows = n + run->target.rows;
+  struct diva_dataset *view = NULL;
+  uint64_t *hashes = NULL;
+  int32_t *codes = NULL;
+  int64_t *first = NULL;
+  enum diva_status status =
+      diva_allocate(rows, sizeof *hashes, "rows by content", (void **)&hashes, error);
+  if (status == DIVA_OK) {
+    status = diva_allocate(rows, sizeof *codes, "near-duplicates", (void **)&codes, error);
+  }
+  if (status == DIVA_OK) {
+    status = diva_allocate(rows, sizeof *first, "near-duplicates", (void **)&first, error);
+  }
+  if (status == DIVA_OK) {
+    status = diva_view_open(run->after.dataset, run->target.dataset, NULL, &view, error);
+  }
+  for (int64_t i = 0; i < rows && status == DIVA_OK; i++) {
+    hashes[i] = i < n ? run->after.content.row_hash[i] : run->target.content.row_hash[i - n];
+  }
+  if (status == DIVA_OK) {
+    status = find_groups(run, view, hashes, rows, codes, error);
+  }
+  if (status == DIVA_OK) {
+    status = judge_target(run, codes, first, error);
+  }
+  diva_dataset_close(view);
+  free(hashes);
+  free(codes);
+  free(first);
+  return status;
+}
+
+/* The split of the most rows, which is what is trained on; -1: there is no split. */
+static int32_t largest_split(const int32_t *split, int64_t rows, int64_t *counts) {
+  int32_t largest = -1;
+  for (int64_t i = 0; i < rows; i++) {
+    if (split[i] >= 0) {
+      counts[split[i]]++;
+    }
+  }
+  for (int64_t i = 0; i < rows; i++) {
+    if (split[i] >= 0 && (largest < 0 || counts[split[i]] > counts[largest])) {
+      largest = split[i];
+    }
+  }
+  return largest;
+}
+
+static void name_split(const struct diva_check_run *run, int32_t split, char text[SUBJECT_SIZE]) {
+  const char *const *names = run->options->split_names;
+  if (names) {
+    snprintf(text, SUBJECT_SIZE, "'%s'", names[split]);
+  } else {
+    snprintf(text, SUBJECT_SIZE, "%d", split);
+  }
+}
+
+/* A row outside the training split with a near-duplicate in it. */
+static enum diva_status name_split_leak(struct diva_check_run *run, int64_t i, int64_t training,
+                                        int64_t *leaks, struct diva_error *error) {
+  char scratch[DIVA_ID_SCRATCH_SIZE];
+  char other[DIVA_ID_SCRATCH_SIZE];
+  char own[SUBJECT_SIZE];
+  char trained[SUBJECT_SIZE];
+  struct diva_check_row row = diva_check_row_of(&run->after, i, scratch);
+  if (diva_check_waives(run->findings, DIVA_RULE_LEAKAGE, row.id)) {
+    return DIVA_OK;
+  }
+  ++*leaks;
+  name_split(run, run->options->split[i], own);
+  name_split(run, run->options->split[training], trained);
+  row.subject = diva_check_id(&run->after, training, other);
+  return diva_check_name(run->findings, DIVA_RULE_LEAKAGE, &row, error,
+                         "split %s: near-duplicate of row '%s' (row %lld) in split %s", own,
+                         row.subject, (long long)training, trained);
+}
+
+static enum diva_status judge_splits(struct diva_check_run *run, const int32_t *codes,
+                                     int64_t *first, int32_t train, struct diva_error *error) {
+  const int32_t *split = run->options->split;
+  struct diva_check_finding finding = diva_check_finding_none();
+  char name[SUBJECT_SIZE];
+  int64_t others = 0;
+  int64_t leaks = 0;
+  enum diva_status status = DIVA_OK;
+  for (int64_t i = run->after.rows - 1; i >= 0; i--) {
+    others += split[i] >= 0 && split[i] != train;
+    if (codes[i] >= 0 && split[i] == train) {
+      first[codes[i]] = i;
+    }
+  }
+  for (int64_t i = 0; i < run->after.rows && status == DIVA_OK; i++) {
+    const int64_t training = codes[i] >= 0 ? first[codes[i]] : -1;
+    if (split[i] >= 0 && split[i] != train && training >= 0) {
+      status = name_split_leak(run, i, training, &leaks, error);
+    }
+  }
+  if (status != DIVA_OK || others == 0) {
+    return status;
+  }
+  name_split(run, train, name);
+  finding.value = finding.after = (double)leaks / (double)others;
+  finding.subject = "split";
+  return diva_check_find(run->findings, DIVA_RULE_LEAKAGE, &finding, error,
+                         "%lld of %lld rows of other splits (%.2f %%) have a near-duplicate in "
+                         "split %s, the largest",
+                         (long long)leaks, (long long)others, 100.0 * finding.value, name);
+}
+
+static enum diva_status search_splits(struct diva_check_run *run, struct diva_error *error) {
+  const int64_t n = run->after.rows;
+  int64_t *counts = NULL;
+  int64_t *first = NULL;
+  int32_t *codes = NULL;
+  enum diva_status status = diva_allocate(n, sizeof *counts, "splits", (void **)&counts, error);
+  if (status == DIVA_OK) {
+    status = diva_allocate(n, sizeof *codes, "near-duplicates", (void **)&codes, error);
+  }
+  if (status == DIVA_OK) {
+    status = diva_allocate(n, sizeof *first, "near-duplicates", (void **)&first, error);
+  }
+  for (int64_t i = 0; i < n && status == DIVA_OK; i++) {
+    first[i] = -1;
+    if (run->options->split[i] < -1 || run->options->split[i] >= n) {
+      status = diva_error_set(error, DIVA_ERROR_USAGE, "split of row %lld is %d", (long long)i,
+                              run->options->split[i]);
+    }
+  }
+  const int32_t train = status == DIVA_OK ? largest_split(run->options->split, n, counts) : -1;
+  if (status == DIVA_OK && train >= 0) {
+    status = find_groups(run, run->after.dataset, run->after.content.row_hash, n, codes, error);
+  }
+  if (status == DIVA_OK && train >= 0) {
+    status = judge_splits(run, codes, first, train, error);
+  }
+  free(counts);
+  free(codes);
+  free(first);
+  return status;
+}
+
+enum diva_status diva_check_leakage(struct diva_check_run *run, struct diva_error *error) {
+  enum diva_status status = DIVA_OK;
+  if (run->blocked || (!run->has_target && !run->options->split)) {
+    return diva_check_skip(run->findings, DIVA_RULE_LEAKAGE, error, "%s",
+                           run->blocked ? run->blocked : "there is no target set and no split");
+  }
+  if (run->has_target) {
+    status = search_target(run, error);
+  }
+  if (status == DIVA_OK && run->options->split) {
+    status = search_splits(run, error);
+  }
+  return status == DIVA_OK
+             ? diva_check_skip(run->findings, DIVA_RULE_LEAKAGE, error, "every row is of one split")
+             : status;
+}

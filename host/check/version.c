@@ -1,0 +1,294 @@
+/* Rows of two versions matched by id, classes and groups by name. */
+#include "version.h"
+
+#include "host/core/core.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int64_t count_groups(const int32_t *groups, int64_t rows) {
+  int64_t count = 0;
+  for (int64_t i = 0; groups && i < rows; i++) {
+    count = groups[i] >= count ? groups[i] + 1 : count;
+  }
+  return count;
+}
+
+void diva_check_version_open(struct diva_dataset *dataset, struct diva_check_version *out) {
+  struct diva_dataset_info info;
+  diva_dataset_describe(dataset, &info);
+  *out = (struct diva_check_version){.dataset = dataset,
+                                     .rows = info.rows,
+                                     .columns = info.columns,
+                                     .outputs = info.outputs,
+                                     .has_targets = info.has_targets,
+                                     .has_ids = info.has_ids,
+                                     .labels = diva_dataset_labels(dataset),
+                                     .groups = diva_dataset_groups(dataset),
+                                     .weights = diva_dataset_weights(dataset)};
+  out->group_count = count_groups(out->groups, out->rows);
+}
+
+void diva_check_version_saved(const struct diva_state *state, struct diva_check_version *out) {
+  struct diva_state_info info;
+  struct diva_state_rows rows;
+  diva_state_describe(state, &info);
+  diva_state_rows(state, &rows);
+  *out = (struct diva_check_version){.state = state,
+                                     .rows = info.rows,
+                                     .columns = info.columns,
+                                     .outputs = info.outputs,
+                                     .has_targets = info.has_targets,
+                                     .has_ids = info.has_ids,
+                                     .labels = rows.label,
+                                     .groups = rows.group,
+                                     .group_count = rows.group ? info.groups : 0,
+                                     .weights = rows.weight};
+}
+
+void diva_check_version_close(struct diva_check_version *version) {
+  free(version->classes);
+  free(version->groups_both);
+  diva_content_free(&version->content);
+  *version = (struct diva_check_version){0};
+}
+
+const char *diva_check_id(const struct diva_check_version *version, int64_t row,
+                          char scratch[DIVA_ID_SCRATCH_SIZE]) {
+  return version->state ? diva_state_id(version->state, row, scratch)
+                        : diva_dataset_id(version->dataset, row, scratch);
+}
+
+static const char *own_class_name(const struct diva_check_version *version, int64_t number) {
+  return version->state ? diva_state_class_name(version->state, number)
+                        : diva_dataset_class_name(version->dataset, number);
+}
+
+static const char *own_group_name(const struct diva_check_version *version, int64_t number) {
+  return version->state ? diva_state_group_name(version->state, number)
+                        : diva_dataset_group_name(version->dataset, number);
+}
+
+/* FNV-1a, then a mix because the slot is taken from the low bits. */
+static uint64_t hash_text(const char *text) {
+  uint64_t hash = UINT64_C(0xcbf29ce484222325);
+  for (; *text; text++) {
+    hash = (hash ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
+  }
+  hash ^= hash >> 32;
+  hash *= UINT64_C(0x9e3779b97f4a7c15);
+  return hash ^ hash >> 29;
+}
+
+/* Rows of a version by id: open addressing, 1 + row. */
+struct id_table {
+  const struct diva_check_version *version;
+  int64_t *slots; /* owned */
+  uint64_t mask;
+};
+
+static int64_t find_slot(const struct id_table *table, const char *id) {
+  char scratch[DIVA_ID_SCRATCH_SIZE];
+  uint64_t slot = hash_text(id) & table->mask;
+  while (table->slots[slot] &&
+         strcmp(diva_check_id(table->version, table->slots[slot] - 1, scratch), id) != 0) {
+    slot = (slot + 1) & table->mask;
+  }
+  return (int64_t)slot;
+}
+
+static enum diva_status make_table(const struct diva_check_version *version, struct id_table *table,
+                                   struct diva_error *error) {
+  char scratch[DIVA_ID_SCRATCH_SIZE];
+  int64_t size = 16;
+  while (size < 2 * version->rows) {
+    size *= 2;
+  }
+  *table = (struct id_table){.version = version, .mask = (uint64_t)size - 1};
+  const enum diva_status status =
+      diva_allocate(size, sizeof *table->slots, "a table of ids", (void **)&table->slots, error);
+  for (int64_t j = 0; j < version->rows && status == DIVA_OK; j++) {
+    table->slots[find_slot(table, diva_check_id(version, j, scratch))] = j + 1;
+  }
+  return status;
+}
+
+static enum diva_status match_ids(const struct diva_check_version *after,
+                                  const struct diva_check_version *before,
+                                  struct diva_check_match *out, struct diva_error *error) {
+  char scratch[DIVA_ID_SCRATCH_SIZE];
+  struct id_table table;
+  const enum diva_status status = make_table(before, &table, error);
+  for (int64_t i = 0; i < after->rows && status == DIVA_OK; i++) {
+    out->before_of[i] = table.slots[find_slot(&table, diva_check_id(after, i, scratch))] - 1;
+  }
+  free(table.slots);
+  return status;
+}
+
+static void count_rows(const struct diva_check_version *after, int64_t rows_before,
+                       struct diva_check_match *out) {
+  for (int64_t j = 0; j < rows_before; j++) {
+    out->after_of[j] = -1;
+  }
+  for (int64_t i = 0; i < after->rows; i++) {
+    if (out->before_of[i] >= 0) {
+      out->after_of[out->before_of[i]] = i;
+      out->kept++;
+    }
+  }
+  out->added = after->rows - out->kept;
+  out->removed = rows_before - out->kept;
+}
+
+static enum diva_status match_rows(const struct diva_check_version *after,
+                                   const struct diva_check_version *before,
+                                   struct diva_check_match *out, struct diva_error *error) {
+  const int64_t rows_before = before ? before->rows : 0;
+  enum diva_status status = diva_allocate(after->rows, sizeof *out->before_of, "matched rows",
+                                          (void **)&out->before_of, error);
+  if (status == DIVA_OK) {
+    status = diva_allocate(rows_before, sizeof *out->after_of, "matched rows",
+                           (void **)&out->after_of, error);
+  }
+  if (status != DIVA_OK) {
+    return status;
+  }
+  out->by_id = before && after->has_ids && before->has_ids;
+  for (int64_t i = 0; i < after->rows; i++) {
+    out->before_of[i] = i < rows_before ? i : -1;
+  }
+  if (out->by_id) {
+    status = match_ids(after, before, out, error);
+  }
+  count_rows(after, rows_before, out);
+  return status;
+}
+
+typedef const char *(*name_of)(const struct diva_check_version *version, int64_t number);
+
+/* Names of one kind in both versions: a number of the baseline becomes that of the same name, or
+ * the next free one. Quadratic in the names that the two number differently. */
+static enum diva_status match_names(const struct diva_check_version *after, int64_t count_after,
+                                    const struct diva_check_version *before, int64_t count_before,
+                                    name_of name, int32_t **of, int64_t *count,
+                                    struct diva_error *error) {
+  *count = count_after;
+  const enum diva_status status =
+      diva_allocate(count_before, sizeof **of, "matched names", (void **)of, error);
+  for (int64_t c = 0; c < count_before && status == DIVA_OK; c++) {
+    const char *wanted = name(before, c);
+    const char *same = name(after, c);
+    int64_t found = c < count_after ? c : -1;
+    if (wanted && same && strcmp(wanted, same) != 0) {
+      found = -1;
+    }
+    for (int64_t a = 0; wanted && found < 0 && a < count_after; a++) {
+      const char *candidate = name(after, a);
+      found = candidate && strcmp(candidate, wanted) == 0 ? a : -1;
+    }
+    (*of)[c] = (int32_t)(found >= 0 ? found : (*count)++);
+  }
+  return status;
+}
+
+static enum diva_status translate(const int32_t *codes, const int32_t *of, int64_t rows,
+                                  int32_t **out, struct diva_error *error) {
+  if (!codes) {
+    return DIVA_OK;
+  }
+  const enum diva_status status =
+      diva_allocate(rows, sizeof **out, "codes of rows", (void **)out, error);
+  for (int64_t i = 0; i < rows && status == DIVA_OK; i++) {
+    (*out)[i] = codes[i] >= 0 && of ? of[codes[i]] : codes[i];
+  }
+  return status;
+}
+
+static enum diva_status match_codes(struct diva_check_version *after,
+                                    struct diva_check_version *before, struct diva_check_match *out,
+                                    struct diva_error *error) {
+  out->class_count = after->labels ? after->outputs : 0;
+  out->group_count = after->group_count;
+  enum diva_status status = translate(after->labels, NULL, after->rows, &after->classes, error);
+  if (status == DIVA_OK) {
+    status = translate(after->groups, NULL, after->rows, &after->groups_both, error);
+  }
+  if (!before || status != DIVA_OK) {
+    return status;
+  }
+  status = match_names(after, out->class_count, before, before->labels ? before->outputs : 0,
+                       own_class_name, &out->class_of, &out->class_count, error);
+  if (status == DIVA_OK) {
+    status = match_names(after, after->group_count, before, before->group_count, own_group_name,
+                         &out->group_of, &out->group_count, error);
+  }
+  if (status == DIVA_OK) {
+    status = translate(before->labels, out->class_of, before->rows, &before->classes, error);
+  }
+  return status == DIVA_OK
+             ? translate(before->groups, out->group_of, before->rows, &before->groups_both, error)
+             : status;
+}
+
+enum diva_status diva_check_match(struct diva_check_version *after,
+                                  struct diva_check_version *before, struct diva_check_match *out,
+                                  struct diva_error *error) {
+  *out = (struct diva_check_match){0};
+  const enum diva_status status = match_rows(after, before, out, error);
+  return status == DIVA_OK ? match_codes(after, before, out, error) : status;
+}
+
+void diva_check_match_free(struct diva_check_match *match) {
+  free(match->before_of);
+  free(match->after_of);
+  free(match->class_of);
+  free(match->group_of);
+  *match = (struct diva_check_match){0};
+}
+
+bool diva_check_is_same(const struct diva_check_version *after,
+                        const struct diva_check_version *before,
+                        const struct diva_check_match *match, int64_t row) {
+  const int64_t j = match->before_of[row];
+  if (j < 0 || after->columns != before->columns) {
+    return false;
+  }
+  if (before->state) {
+    struct diva_state_rows saved;
+    diva_state_rows(before->state, &saved);
+    return after->content.stored_hash[row] == saved.hash[j];
+  }
+  return after->content.row_hash[row] == before->content.row_hash[j];
+}
+
+static int64_t find_code(const int32_t *of, int64_t count, int64_t number) {
+  int64_t c = 0;
+  while (c < count && of[c] != number) {
+    c++;
+  }
+  return c;
+}
+
+const char *diva_check_class_name(const struct diva_check_version *after,
+                                  const struct diva_check_version *before,
+                                  const struct diva_check_match *match, int64_t number,
+                                  char scratch[DIVA_ID_SCRATCH_SIZE]) {
+  const bool is_own = number < after->outputs;
+  const int64_t code = is_own ? number : find_code(match->class_of, before->outputs, number);
+  const char *name = own_class_name(is_own ? after : before, code);
+  if (name) {
+    return name;
+  }
+  snprintf(scratch, DIVA_ID_SCRATCH_SIZE, "%lld", (long long)code);
+  return scratch;
+}
+
+const char *diva_check_group_name(const struct diva_check_version *after,
+                                  const struct diva_check_version *before,
+                                  const struct diva_check_match *match, int64_t number) {
+  const bool is_own = number < after->group_count;
+  const int64_t code = is_own ? number : find_code(match->group_of, before->group_count, number);
+  return own_group_name(is_own ? after : before, code);
+}

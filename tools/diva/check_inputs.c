@@ -1,0 +1,126 @@
+/* What `diva check` holds together. */
+#define _POSIX_C_SOURCE 200809L
+#include "check_inputs.h"
+
+#include <string.h>
+#include <time.h>
+
+enum diva_status cli_check_inputs_open_dataset(struct cli_check_inputs *inputs,
+                                               const struct cli_request *request,
+                                               struct diva_error *error) {
+  *inputs = (struct cli_check_inputs){0};
+  diva_policy_init(&inputs->policy);
+  return diva_dataset_open((const char *const *)request->files, request->file_count,
+                           &request->settings->dataset, &inputs->dataset, error);
+}
+
+/* A dataset, or the state that was saved of one. */
+static enum diva_status open_baseline(struct cli_check_inputs *inputs,
+                                      const struct cli_settings *settings,
+                                      struct diva_error *error) {
+  return diva_state_is_file(settings->baseline)
+             ? diva_state_read(settings->baseline, &inputs->state, error)
+             : diva_dataset_open(&settings->baseline, 1, &settings->dataset, &inputs->baseline,
+                                 error);
+}
+
+/* Weights and groups of the target play no part; it may lack classes. */
+static enum diva_status open_target(struct cli_check_inputs *inputs,
+                                    const struct cli_settings *settings, struct diva_error *error) {
+  struct diva_dataset_options options = settings->dataset;
+  options.ids = NULL;
+  options.weights = NULL;
+  options.group = NULL;
+  options.single_class = true;
+  return diva_dataset_open(&settings->target, 1, &options, &inputs->target, error);
+}
+
+/* A dataset reads one column of groups, and --group may have asked for another. */
+static enum diva_status open_splits(struct cli_check_inputs *inputs,
+                                    const struct cli_request *request, struct diva_error *error) {
+  struct diva_dataset_options options = request->settings->dataset;
+  options.group = request->settings->split;
+  return diva_dataset_open((const char *const *)request->files, request->file_count, &options,
+                           &inputs->splits, error);
+}
+
+static enum diva_status find_today(struct cli_check_inputs *inputs, const char *given,
+                                   struct diva_error *error) {
+  const time_t now = time(NULL);
+  struct tm day;
+  if (given && !diva_policy_is_date(given)) {
+    return diva_error_set(error, DIVA_ERROR_USAGE, "check: --today '%s': not a day, YYYY-MM-DD",
+                          given);
+  }
+  if (given) {
+    memcpy(inputs->today, given, sizeof inputs->today);
+  } else if (!gmtime_r(&now, &day) ||
+             !strftime(inputs->today, sizeof inputs->today, "%Y-%m-%d", &day)) {
+    return diva_error_set(error, DIVA_ERROR_RESOURCE,
+                          "check: the clock gives no day; add --today YYYY-MM-DD");
+  }
+  return DIVA_OK;
+}
+
+enum diva_status cli_check_inputs_open(struct cli_check_inputs *inputs,
+                                       const struct cli_request *request,
+                                       struct diva_error *error) {
+  const struct cli_settings *settings = request->settings;
+  enum diva_status status = cli_check_inputs_open_dataset(inputs, request, error);
+  if (!status) {
+    status = find_today(inputs, settings->today, error);
+  }
+  if (!status && settings->policy) {
+    status = diva_policy_read(settings->policy, &inputs->policy, error);
+  }
+  if (!status && settings->baseline) {
+    status = open_baseline(inputs, settings, error);
+  }
+  if (!status && settings->target) {
+    status = open_target(inputs, settings, error);
+  }
+  if (!status && settings->split) {
+    status = open_splits(inputs, request, error);
+  }
+  return status;
+}
+
+static bool begins_with_path(const char *message, const struct diva_dataset *dataset) {
+  const char *path;
+  for (int64_t i = 0; dataset && (path = diva_dataset_path(dataset, i)); i++) {
+    if (strncmp(message, path, strlen(path)) == 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
+static bool begins_with_state(const char *message, const struct diva_state *state) {
+  struct diva_state_info info = {0};
+  if (state) {
+    diva_state_describe(state, &info);
+  }
+  return info.path && strncmp(message, info.path, strlen(info.path)) == 0;
+}
+
+enum diva_status cli_check_inputs_blame(const struct cli_check_inputs *inputs,
+                                        enum diva_status status, struct diva_error *error) {
+  const bool about_data =
+      status == DIVA_ERROR_INPUT || status == DIVA_ERROR_NUMERICAL || status == DIVA_ERROR_RESOURCE;
+  if (about_data && !begins_with_path(error->message, inputs->dataset) &&
+      !begins_with_path(error->message, inputs->baseline) &&
+      !begins_with_state(error->message, inputs->state) &&
+      !begins_with_path(error->message, inputs->target)) {
+    diva_error_prefix(error, "%s: ", diva_dataset_path(inputs->dataset, 0));
+  }
+  return status;
+}
+
+void cli_check_inputs_close(struct cli_check_inputs *inputs) {
+  diva_dataset_close(inputs->splits);
+  diva_dataset_close(inputs->target);
+  diva_dataset_close(inputs->baseline);
+  diva_state_destroy(inputs->state);
+  diva_dataset_close(inputs->dataset);
+  diva_policy_release(&inputs->policy);
+}
