@@ -23,6 +23,10 @@ static enum diva_status take_buffer(struct diva_engine *engine, int64_t count, i
   enum diva_status status = engine->ops->buffer_create(engine->backend, bytes, out, error);
   if (status == DIVA_OK) {
     engine->buffers[engine->buffer_count++] = *out;
+    engine->buffer_bytes += bytes;
+  } else {
+    diva_error_prefix(error,
+                      "the run holds %.1f MiB so far: ", (double)engine->buffer_bytes / 0x1p20);
   }
   return status;
 }
@@ -117,6 +121,7 @@ void diva_engine_close_backend(struct diva_engine *engine) {
     engine->ops->buffer_destroy(engine->backend, engine->buffers[i]);
   }
   engine->buffer_count = 0;
+  engine->buffer_bytes = 0;
   if (engine->backend) {
     engine->ops->close(engine->backend);
     engine->backend = NULL;

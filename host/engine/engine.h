@@ -56,7 +56,8 @@ struct diva_engine {
   struct diva_backend *backend;
   struct diva_buffer *buffers[DIVA_ENGINE_BUFFERS];
   int buffer_count;
-  int64_t element; /**< bytes of tile type */
+  int64_t buffer_bytes; /**< of all of them */
+  int64_t element;      /**< bytes of tile type */
 
   double lambda;
   double temperature; /**< NaN until known */
