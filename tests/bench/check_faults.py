@@ -300,8 +300,9 @@ def nothing(world):
 class Checker:
     """The command, the files it is given, and what it says."""
 
-    def __init__(self, program, folder, extra):
+    def __init__(self, program, folder, extra, saved):
         self.program, self.folder, self.extra = program, Path(folder), extra
+        self.saved = saved
 
     def run(self, world, new, options):
         baseline, version = self.folder / "old.h5", self.folder / "new.h5"
@@ -312,6 +313,13 @@ class Checker:
         if "--target" in options:
             world.target.write(target, world.names)
             options.insert(options.index("--target") + 1, str(target))
+        if self.saved:
+            # A state goes with one group and is compared by its own model.
+            state = self.folder / "old.state"
+            subprocess.run([self.program, "state", baseline, "-o", state, "-q", *self.extra,
+                            *(["--group", "source"] if "--group" in options else [])],
+                           check=True, stdout=subprocess.DEVNULL)
+            baseline = state
         command = [self.program, "check", str(version), "--baseline", str(baseline), "--json",
                    str(record), "-q", *self.extra, *options]
         done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
@@ -412,6 +420,8 @@ def main():
                         help="false alarms of N harmless versions instead")
     parser.add_argument("--option", action="append", default=[],
                         help="one more option of `diva check`, such as --option=--threads=1")
+    parser.add_argument("--state", action="store_true",
+                        help="keep a saved state of the baseline in its place")
     parser.add_argument("--group", action="store_true", help="look at sources in harmless versions")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("files", nargs="*")
@@ -422,7 +432,7 @@ def main():
         sys.exit(f"{given.diva} has no command check")
     right = True
     with tempfile.TemporaryDirectory() as folder:
-        checker = Checker(given.diva, folder, given.option)
+        checker = Checker(given.diva, folder, given.option, given.state)
         for path in given.files or [None]:
             features, labels, name = load(path, given.labels, given.rows, given.seed)
             if given.harmless:
