@@ -4,7 +4,6 @@
 #include "host/core/core.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 static enum diva_status skip_targets(struct diva_check_run *run, enum diva_rule rule,

@@ -4,7 +4,6 @@
 #include "host/core/core.h"
 
 #include <math.h>
-#include <stdio.h>
 
 static const char *matched_by(const struct diva_check_run *run) {
   return run->match.by_id ? "" : " (there are no ids: rows are known by their number)";

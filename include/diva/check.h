@@ -73,7 +73,7 @@ struct diva_check_summary {
 struct diva_check_options {
   int version;
   struct diva_analysis_options analysis; /**< model, backend, threads, seed, progress */
-  struct diva_policy policy;             /**< borrowed contents */
+  struct diva_policy policy;             /**< borrowed contents, until the check is destroyed */
   struct diva_dataset *baseline;         /**< borrowed; NULL: none */
   const struct diva_state *state;        /**< a saved baseline instead, borrowed; NULL: none. Its
                                               model is what the version is compared by */
@@ -91,10 +91,36 @@ DIVA_API void diva_check_options_init(struct diva_check_options *options);
 /**
  * Holds a dataset against every rule that the policy has on.
  *
+ * Rows are matched with the baseline's by id (by number where either has no ids, which is said),
+ * classes and groups by name where both have names. Errors are those of the ridge model, left out
+ * or on the target. What the options leave open of it - scale, kernel, bandwidth, lambda,
+ * temperature - is chosen on the baseline and held for this version, so that a difference is the
+ * data's and not the choice's; lambda as it is, whatever the number of rows, for it stands for the
+ * noise beside the prior. The version is judged by its labels, the baseline by its own.
+ *
+ * A rise of an error, of a share, of the estimated noise has an interval in which what both
+ * versions share cancels (host/check/mean_change.h), at the policy's confidence; of many classes,
+ * groups or columns, such that all intervals hold together (Bonferroni). Limits are held against
+ * its low end. In a dataset of targets the loss takes the place of the error, and its rise is in
+ * units of the baseline's loss.
+ *
+ * NaN and infinity in the features are a verdict of `columns`, and what needs features is skipped.
+ * A state as the baseline has no features: the errors are compared row by row with those saved,
+ * drift by means alone, and noise and near-duplicates are held against the limits that stand alone.
+ *
  * @param dataset  with ids (else rows are known by number, and this is said), labels or targets,
  *                 and one group name open at most (diva_dataset_groups()) for group-error
+ * @param options  of the analysis groups, weights, importances and the sink of the scores are not
+ *                 used. Policy, waivers and `today` must outlive the check
  * @param out      owned by the caller: diva_check_destroy()
- * @return DIVA_OK whatever the verdict; errors are for what cannot be judged at all
+ * @return DIVA_OK whatever the verdict; errors are for what cannot be judged at all:
+ *         DIVA_ERROR_USAGE for options out of range, DIVA_ERROR_INPUT for a target of another kind
+ *         or with NaN, or a state that diva_state_check() refuses; the errors of
+ *         diva_analysis_run(), those of the baseline with "baseline: " before them
+ * Cost: one pass over the features of each version for hashes and moments; one analysis of each,
+ * one more with groups, one more without the added rows; diva_clean() by the settled model and
+ * diva_duplicates_find() on each; an analysis of at most 12,288 rows for drift. Some 100 bytes a
+ * row, and 12 bytes a row and class while noise is estimated. What is not on is not computed.
  */
 DIVA_API enum diva_status diva_check_run(struct diva_dataset *dataset,
                                          const struct diva_check_options *options,
