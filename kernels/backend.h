@@ -88,9 +88,9 @@ struct diva_row_results {
 };
 
 /**
- * The table of operations. Every entry is required but `wrap`, and the last group, which a backend
- * has as a whole or not at all. All but `probe`, `close` and the two that destroy return a status
- * and record failures in the last parameter.
+ * The table of operations. Every entry is required but `wrap`, `class_accumulate`, and the last
+ * group, which a backend has as a whole or not at all. All but `probe`, `close` and the two that
+ * destroy return a status and record failures in the last parameter.
  */
 struct diva_backend_ops {
   int version; /**< DIVA_BACKEND_VERSION */
@@ -167,6 +167,14 @@ struct diva_backend_ops {
   /** sum += Y' diag(weight) Z, float64, outputs x columns. Y may also be as wide as a tile: the
    * sum is then columns x columns. */
   enum diva_status (*cross_accumulate)(struct diva_backend *backend, struct diva_matrix y,
+                                       struct diva_vector weight, struct diva_matrix z,
+                                       struct diva_matrix sum, struct diva_error *error);
+  /**
+   * Row c of sum += the sum of weight_i z_i over the rows with label c: what cross_accumulate()
+   * makes of label_rows(), for many classes without their product. NULL for a backend that gains
+   * nothing.
+   */
+  enum diva_status (*class_accumulate)(struct diva_backend *backend, struct diva_vector labels,
                                        struct diva_vector weight, struct diva_matrix z,
                                        struct diva_matrix sum, struct diva_error *error);
   /** E = Y - Z W' in place of Y; W tile type, outputs x columns. */

@@ -28,6 +28,7 @@ struct sample {
   int64_t *index;        /* in this version, or the baseline for ONLY_BEFORE (owned) */
   float *features;       /* rows x columns (owned) */
   double *y, *weight;    /* rows (owned) */
+  int32_t *twins;        /* rows: one code for a row and what it was before (owned) */
   struct scored *scored; /* rows (owned) */
 };
 
@@ -36,6 +37,7 @@ static void free_sample(struct sample *sample) {
   free(sample->features);
   free(sample->y);
   free(sample->weight);
+  free(sample->twins);
   free(sample->scored);
 }
 
@@ -102,6 +104,19 @@ static void weigh_rows(struct sample *sample) {
   }
 }
 
+/* A changed row and what it was before are told apart by what is common to all changed rows, not by
+ * each other: they are left out together. */
+static void pair_twins(struct sample *sample) {
+  int64_t at = 0;
+  for (int p = 0; p < PARTS; p++) {
+    for (int64_t i = 0; i < sample->taken[p]; i++, at++) {
+      const int64_t row = sample->index[at];
+      const int64_t before = p == ONLY_BEFORE ? row : sample->run->match.before_of[row];
+      sample->twins[at] = before <= INT32_MAX ? (int32_t)before : -1;
+    }
+  }
+}
+
 /* A column that either version holds constant is 0 in all rows, which standardising leaves it. */
 static bool is_left_out(const struct sample *sample, int64_t column) {
   return sample->run->after.content.constant[column] ||
@@ -163,6 +178,10 @@ static enum diva_status allocate(struct sample *sample, struct diva_error *error
     status = diva_allocate(sample->rows, sizeof *sample->weight, "sampled rows",
                            (void **)&sample->weight, error);
   }
+  if (status == DIVA_OK) {
+    status = diva_allocate(sample->rows, sizeof *sample->twins, "sampled rows",
+                           (void **)&sample->twins, error);
+  }
   return status == DIVA_OK ? diva_allocate(sample->rows, sizeof *sample->scored, "sampled rows",
                                            (void **)&sample->scored, error)
                            : status;
@@ -194,6 +213,7 @@ static enum diva_status score(struct sample *sample, struct diva_error *error) {
   options.progress = given->progress;
   options.deterministic = given->deterministic;
   options.weights = options.importance = sample->weight;
+  options.groups = sample->twins;
   options.scores = take_scores;
   options.scores_context = sample;
   diva_dataset_arrays_init(&arrays);
@@ -337,6 +357,7 @@ enum diva_status diva_two_sample_run(const struct diva_check_run *run, struct di
   if (status == DIVA_OK) {
     draw_rows(&sample);
     weigh_rows(&sample);
+    pair_twins(&sample);
     status = read_features(&sample, error);
   }
   if (status == DIVA_OK) {

@@ -16,6 +16,7 @@
  * and w_i the share of this version above it, it is the root of
  * sum_i (a_i (v_i - AUC) + b_i (w_i - AUC))^2.
  * Columns that either version holds constant are left out: they are another rule's.
+ * A row that changed and what it was before are left out together.
  * Leaving a row out pulls its score away from its own y: without drift AUC is at most 1/2 on
  * average.
  */

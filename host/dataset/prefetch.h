@@ -40,10 +40,10 @@ int64_t diva_prefetch_bytes(const struct diva_dataset_info *info, int64_t tile_r
 enum diva_status diva_prefetch_start(struct diva_dataset *dataset, int64_t tile_rows,
                                      struct diva_prefetch **out, struct diva_error *error);
 
-/** The same with features in memory of the caller's choice. `memory` is copied; its context is
+/** The same with features in memory of the caller's choice. `where` is copied; its context is
  * borrowed until diva_prefetch_stop(). */
 enum diva_status diva_prefetch_start_in(struct diva_dataset *dataset, int64_t tile_rows,
-                                        const struct diva_prefetch_memory *memory,
+                                        const struct diva_prefetch_memory *where,
                                         struct diva_prefetch **out, struct diva_error *error);
 
 /**

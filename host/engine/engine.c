@@ -57,14 +57,53 @@ enum diva_status diva_engine_zero(struct diva_engine *engine, struct diva_matrix
                            matrix.rows * matrix.stride * element, error);
 }
 
-enum diva_status diva_engine_upload(struct diva_engine *engine, struct diva_matrix to,
-                                    const double *from, struct diva_error *error) {
+static enum diva_status upload_by_rows(struct diva_engine *engine, struct diva_matrix to,
+                                       const double *from, struct diva_error *error) {
   const int64_t element = (int64_t)sizeof(double);
   enum diva_status status = DIVA_OK;
   for (int64_t i = 0; i < to.rows && status == DIVA_OK; i++) {
     status = engine->ops->upload(engine->backend, to.buffer, (to.offset + i * to.stride) * element,
                                  from + i * to.columns, to.columns * element, error);
   }
+  return status;
+}
+
+/* Rows [first, first + rows) in one upload, zeros between them: each costs more to start than its
+ * bytes do. */
+static enum diva_status upload_padded(struct diva_engine *engine, struct diva_matrix to,
+                                      int64_t first, int64_t rows, double *padded,
+                                      const double *from, struct diva_error *error) {
+  const int64_t element = (int64_t)sizeof(double);
+  const int64_t values = (rows - 1) * to.stride + to.columns;
+  for (int64_t i = 0; i < rows; i++) {
+    memcpy(padded + i * to.stride, from + (first + i) * to.columns, (size_t)(to.columns * element));
+  }
+  return engine->ops->upload(engine->backend, to.buffer, (to.offset + first * to.stride) * element,
+                             padded, values * element, error);
+}
+
+/* How many rows with their padding travel at once. */
+static int64_t rows_at_once(struct diva_matrix matrix) {
+  enum { PIECE_VALUES = 1 << 17 };
+  const int64_t fitting = PIECE_VALUES / matrix.stride > 0 ? PIECE_VALUES / matrix.stride : 1;
+  return fitting < matrix.rows ? fitting : matrix.rows;
+}
+
+enum diva_status diva_engine_upload(struct diva_engine *engine, struct diva_matrix to,
+                                    const double *from, struct diva_error *error) {
+  const bool whole = diva_engine_stride(to.columns) == to.stride;
+  const int64_t piece = rows_at_once(to);
+  double *padded = NULL;
+  if (!whole || !engine->ops->upload_begin) {
+    return upload_by_rows(engine, to, from, error);
+  }
+  enum diva_status status = diva_allocate(piece * to.stride, (int64_t)sizeof *padded,
+                                          "rows on their way", (void **)&padded, error);
+  for (int64_t first = 0; first < to.rows && status == DIVA_OK; first += piece) {
+    const int64_t left = to.rows - first;
+    status = upload_padded(engine, to, first, left < piece ? left : piece, padded, from, error);
+  }
+  free(padded);
   return status;
 }
 
@@ -87,9 +126,7 @@ static enum diva_status download_rows(struct diva_engine *engine, struct diva_ma
 
 enum diva_status diva_engine_download(struct diva_engine *engine, struct diva_matrix from,
                                       double *to, struct diva_error *error) {
-  enum { PIECE_VALUES = 1 << 17 };
-  const int64_t fitting = PIECE_VALUES / from.stride > 0 ? PIECE_VALUES / from.stride : 1;
-  const int64_t piece = fitting < from.rows ? fitting : from.rows;
+  const int64_t piece = rows_at_once(from);
   double *padded = NULL;
   enum diva_status status = diva_allocate(piece * from.stride, (int64_t)sizeof *padded,
                                           "rows on their way", (void **)&padded, error);

@@ -80,8 +80,8 @@ enum diva_status diva_engine_vector(struct diva_engine *engine, int64_t length, 
 enum diva_status diva_engine_zero(struct diva_engine *engine, struct diva_matrix matrix,
                                   struct diva_error *error);
 
-/** Copies a whole contiguous-on-host float64 matrix to or from the device; of the device's rows
- * only the columns are written. */
+/** Copies a whole contiguous-on-host float64 matrix to or from the device. What pads the device's
+ * rows to diva_engine_stride() may be overwritten. */
 enum diva_status diva_engine_upload(struct diva_engine *engine, struct diva_matrix to,
                                     const double *from, struct diva_error *error);
 enum diva_status diva_engine_download(struct diva_engine *engine, struct diva_matrix from,

@@ -39,6 +39,21 @@ static bool all_ones(const double *values, int64_t count) {
   return true;
 }
 
+/* Cross sums of a tile. Of few classes the product costs no more than reading Z. */
+static enum diva_status accumulate_cross(struct diva_primal *primal,
+                                         const struct diva_prepared_tile *tile,
+                                         struct diva_vector weight, struct diva_matrix sum,
+                                         struct diva_error *error) {
+  enum { MANY_CLASSES = 64 };
+  const struct diva_engine *engine = primal->engine;
+  const bool plain_labels = tile->facts.labels.buffer && !tile->host_y;
+  if (plain_labels && engine->ops->class_accumulate && sum.rows >= MANY_CLASSES) {
+    return engine->ops->class_accumulate(engine->backend, tile->facts.labels, weight, tile->z, sum,
+                                         error);
+  }
+  return engine->ops->cross_accumulate(engine->backend, tile->y, weight, tile->z, sum, error);
+}
+
 static enum diva_status visit_gram(struct diva_primal *primal, void *context,
                                    const struct diva_prepared_tile *tile,
                                    struct diva_error *error) {
@@ -52,9 +67,8 @@ static enum diva_status visit_gram(struct diva_primal *primal, void *context,
   enum diva_status status = engine->ops->gram_accumulate(
       engine->backend, tile->z, weight, pass_view(primal->gram, width, width), error);
   if (status == DIVA_OK) {
-    status =
-        engine->ops->cross_accumulate(engine->backend, tile->y, weight, tile->z,
-                                      pass_view(primal->cross, engine->info.outputs, width), error);
+    status = accumulate_cross(primal, tile, weight,
+                              pass_view(primal->cross, engine->info.outputs, width), error);
   }
   diva_sample_collect(primal, tile);
   return status;

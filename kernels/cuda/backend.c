@@ -143,7 +143,9 @@ static int64_t lay_out_scratch(const struct diva_backend_config *config, char *d
                            split[0],
                            split[0],
                            split[1],
-                           split[1]};
+                           split[1],
+                           part_bytes(config->tile_rows, (int64_t)sizeof(int32_t)),
+                           part_bytes(config->outputs + 1, (int64_t)sizeof(int32_t))};
   enum { PARTS = sizeof sizes / sizeof sizes[0] };
   int64_t starts[PARTS];
   int64_t end = 0;
@@ -166,6 +168,8 @@ static int64_t lay_out_scratch(const struct diva_backend_config *config, char *d
         .found = (int *)(void *)(data + starts[6]),
         .high = {data + starts[7], data + starts[9]},
         .low = {data + starts[8], data + starts[10]},
+        .order = (int32_t *)(void *)(data + starts[11]),
+        .starts = (int32_t *)(void *)(data + starts[12]),
     };
   }
   return end;
@@ -297,6 +301,7 @@ const struct diva_backend_ops diva_cuda_ops = {
     .gram_accumulate = diva_cuda_gram_accumulate,
     .moments_accumulate = diva_cuda_moments_accumulate,
     .cross_accumulate = diva_cuda_cross_accumulate,
+    .class_accumulate = diva_cuda_class_accumulate,
     .residual = diva_cuda_residual,
     .row_leverage = diva_cuda_row_leverage,
     .row_quadform = diva_cuda_row_quadform,

@@ -65,6 +65,8 @@ struct diva_cuda_scratch {
   void *low[2];          /**< else absent */
   void *partials;        /**< tile type or float64 */
   int64_t partial_count; /**< how many of chunks of rows fit */
+  int32_t *order;        /**< tile_rows: rows by class */
+  int32_t *starts;       /**< outputs + 1: of each class in it */
   int *found;            /**< two of them: cuSOLVER's info, and a pivot */
 };
 
@@ -247,6 +249,9 @@ enum diva_status diva_cuda_moments_accumulate(struct diva_backend *, struct diva
                                               struct diva_vector weight, struct diva_matrix sum,
                                               struct diva_error *);
 enum diva_status diva_cuda_cross_accumulate(struct diva_backend *, struct diva_matrix y,
+                                            struct diva_vector weight, struct diva_matrix z,
+                                            struct diva_matrix sum, struct diva_error *);
+enum diva_status diva_cuda_class_accumulate(struct diva_backend *, struct diva_vector labels,
                                             struct diva_vector weight, struct diva_matrix z,
                                             struct diva_matrix sum, struct diva_error *);
 /* products.c */

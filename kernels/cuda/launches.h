@@ -127,6 +127,17 @@ cudaError_t diva_cuda_launch_moments(bool is_double, struct diva_cuda_tile z, co
 cudaError_t diva_cuda_launch_total(const double *values, int64_t count, double *sum,
                                    cudaStream_t stream);
 
+/* classes.cu: `order` has room for every row, `starts` for one more than there are classes. */
+
+/** The rows of each class, ascending, class after class; rows of label -1 are left out. */
+cudaError_t diva_cuda_launch_order(const int32_t *labels, int64_t rows, int64_t classes,
+                                   int32_t *order, int32_t *starts, cudaStream_t stream);
+/** Row c of sum += the weighted rows of class c, in that order; weight NULL: 1. */
+cudaError_t diva_cuda_launch_class_sums(bool is_double, struct diva_cuda_tile z,
+                                        const double *weight, const int32_t *order,
+                                        const int32_t *starts, struct diva_cuda_tile sum,
+                                        cudaStream_t stream);
+
 /* algebra.cu: float64 square matrices. */
 cudaError_t diva_cuda_launch_symmetrize(struct diva_cuda_tile a, cudaStream_t stream);
 cudaError_t diva_cuda_launch_fold(struct diva_cuda_tile a, cudaStream_t stream);

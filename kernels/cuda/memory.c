@@ -17,8 +17,13 @@ static enum diva_status fail(const char *what, const char *why, int code,
   return DIVA_ERROR_RESOURCE;
 }
 
+/* A failure that has been reported is not left for the next launch to find. */
 enum diva_status diva_cuda_check(cudaError_t code, const char *what, struct diva_error *error) {
-  return code == cudaSuccess ? DIVA_OK : fail(what, cudaGetErrorString(code), (int)code, error);
+  if (code == cudaSuccess) {
+    return DIVA_OK;
+  }
+  cudaGetLastError();
+  return fail(what, cudaGetErrorString(code), (int)code, error);
 }
 
 enum diva_status diva_cuda_check_blas(cublasStatus_t code, const char *what,
@@ -88,7 +93,9 @@ void diva_cuda_staging_close(struct diva_cuda_staging *staging) {
       cudaEventDestroy(staging->done[i]);
     }
   }
-  cudaFreeHost(staging->data);
+  if (staging->data) {
+    cudaFreeHost(staging->data);
+  }
 }
 
 /* Goes on with the other half once its copies are through. An event never recorded has passed. */
@@ -244,7 +251,9 @@ enum diva_status diva_cuda_host_create(struct diva_backend *backend, int64_t byt
 
 void diva_cuda_host_destroy(struct diva_backend *backend, void *memory) {
   (void)backend;
-  cudaFreeHost(memory);
+  if (memory) {
+    cudaFreeHost(memory);
+  }
 }
 
 enum diva_status diva_cuda_upload_begin(struct diva_backend *backend, struct diva_buffer *buffer,

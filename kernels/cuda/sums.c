@@ -115,6 +115,24 @@ enum diva_status diva_cuda_cross_accumulate(struct diva_backend *backend, struct
   return accumulate(backend, y, weight, z, false, sum, error);
 }
 
+enum diva_status diva_cuda_class_accumulate(struct diva_backend *backend, struct diva_vector labels,
+                                            struct diva_vector weight, struct diva_matrix z,
+                                            struct diva_matrix sum, struct diva_error *error) {
+  const struct diva_cuda_scratch *scratch = &backend->scratch;
+  enum diva_status status =
+      diva_cuda_check(diva_cuda_launch_order(diva_cuda_integers(labels), z.rows, sum.rows,
+                                             scratch->order, scratch->starts, backend->stream),
+                      "ordering rows by class", error);
+  if (status == DIVA_OK) {
+    status = diva_cuda_check(diva_cuda_launch_class_sums(
+                                 backend->config.double_tiles, diva_cuda_tile(z, backend->element),
+                                 diva_cuda_reals(weight), scratch->order, scratch->starts,
+                                 diva_cuda_tile(sum, (int64_t)sizeof(double)), backend->stream),
+                             "sums of classes", error);
+  }
+  return status;
+}
+
 enum diva_status diva_cuda_moments_accumulate(struct diva_backend *backend, struct diva_matrix z,
                                               struct diva_vector weight, struct diva_matrix sum,
                                               struct diva_error *error) {

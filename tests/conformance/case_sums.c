@@ -78,6 +78,46 @@ void case_cross(struct conformance *self) {
   }
 }
 
+/* Labels in no order, some rows with none, and classes without a row. */
+static const struct guarded *make_labels(struct conformance *self, double *one_hot) {
+  const struct shape shape = self->shape;
+  double *labels = reference_allocate(shape.rows, sizeof *labels);
+  for (int64_t i = 0; i < shape.rows; i++) {
+    const int64_t label = reference_below(&self->random, shape.outputs);
+    labels[i] = i % 7 == 4 || label == 1 ? -1.0 : (double)label;
+    for (int64_t c = 0; c < shape.outputs; c++) {
+      one_hot[i * shape.outputs + c] = labels[i] == (double)c ? 1.0 : 0.0;
+    }
+  }
+  const struct guarded *made = conformance_input(self, ELEMENT_INTEGER, 1, shape.rows, labels);
+  free(labels);
+  return made;
+}
+
+void case_classes(struct conformance *self) {
+  const struct shape shape = self->shape;
+  for (int kind = 0; kind < WEIGHT_KINDS && self->ops->class_accumulate; kind++) {
+    struct diva_error error;
+    double *one_hot = reference_allocate(shape.rows * shape.outputs, sizeof *one_hot);
+    const struct guarded *z = conformance_random(self, ELEMENT_TILE, shape.rows, shape.columns);
+    const struct guarded *labels = make_labels(self, one_hot);
+    const struct guarded *weight = make_weights(self, shape.rows, kind == WEIGHTS_SIGNED);
+    const struct guarded *sum =
+        conformance_changes(conformance_random(self, ELEMENT_REAL, shape.outputs, shape.columns));
+    const struct guarded y = {.rows = shape.rows, .columns = shape.outputs, .values = one_hot};
+    const struct diva_vector given =
+        kind == WEIGHTS_ABSENT ? (struct diva_vector){0} : conformance_vector(weight);
+    conformance_finish(self,
+                       self->ops->class_accumulate(self->backend, conformance_vector(labels), given,
+                                                   conformance_matrix(z), conformance_matrix(sum),
+                                                   &error),
+                       &error);
+    compare_sum(self, &y, kind == WEIGHTS_ABSENT ? NULL : weight->values, z, sum, false);
+    conformance_clear(self);
+    free(one_hot);
+  }
+}
+
 void case_residual(struct conformance *self) {
   struct diva_error error;
   const struct shape shape = self->shape;

@@ -36,6 +36,7 @@ static const struct operation {
     {"moments_accumulate", case_moments, 5e-15, 5e-15, 600},
     {"gram_accumulate", case_gram, 1e-6, 2e-15, 600},
     {"cross_accumulate", case_cross, 5e-7, 1e-15, 600},
+    {"class_accumulate", case_classes, 1e-15, 1e-15, 600},
     {"residual", case_residual, 5e-7, 1e-15, 600},
     {"row_leverage", case_leverage, 1e-6, 2e-15, 600},
     {"row_quadform", case_quadform, 1e-6, 2e-15, 600},

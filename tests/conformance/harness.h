@@ -117,6 +117,7 @@ void case_moments(struct conformance *self);
 /* case_sums.c */
 void case_gram(struct conformance *self);
 void case_cross(struct conformance *self);
+void case_classes(struct conformance *self);
 void case_residual(struct conformance *self);
 void case_leverage(struct conformance *self);
 void case_quadform(struct conformance *self);

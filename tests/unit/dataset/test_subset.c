@@ -137,10 +137,8 @@ Test(subset, needed_rows_are_drawn) {
       needed[i] = i % every[e] == 1;
       there += needed[i] && is_eligible(i);
     }
-    const struct diva_subset_request request = {.weights = diva_dataset_weights(dataset),
-                                                .needed = needed,
-                                                .most = MOST,
-                                                .seed = 9};
+    const struct diva_subset_request request = {
+        .weights = diva_dataset_weights(dataset), .needed = needed, .most = MOST, .seed = 9};
     struct diva_subset subset;
     cr_assert(diva_subset_draw(dataset, &request, NULL, &subset, NULL) == DIVA_OK);
     cr_expect(subset.rows == MOST);
