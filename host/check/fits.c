@@ -303,3 +303,14 @@ struct diva_mean_change_request diva_check_outcomes(const struct diva_check_run 
       .unit = classes ? 1.0 : 0.0};
   return request;
 }
+
+struct diva_mean_change_request diva_check_shares(const struct diva_check_run *run,
+                                                  const double *after, const double *before) {
+  return (struct diva_mean_change_request){.after = after,
+                                           .before = before,
+                                           .rows_after = run->after.rows,
+                                           .rows_before = run->before.rows,
+                                           .before_of = run->match.before_of,
+                                           .codes = 1,
+                                           .unit = 1.0};
+}

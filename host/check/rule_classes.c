@@ -306,13 +306,7 @@ static enum diva_status compare_unlabelled(struct diva_check_run *run, double *a
   if (status == DIVA_OK) {
     status = name_unlabelled(run, after, error);
   }
-  const struct diva_mean_change_request request = {.after = after,
-                                                   .before = before,
-                                                   .rows_after = run->after.rows,
-                                                   .rows_before = run->before.rows,
-                                                   .before_of = run->match.before_of,
-                                                   .codes = 1,
-                                                   .unit = 1.0};
+  const struct diva_mean_change_request request = diva_check_shares(run, after, before);
   if (status == DIVA_OK) {
     status = diva_mean_changes(&request, &change, error);
   }

@@ -97,13 +97,7 @@ static enum diva_status compare_copies(struct diva_check_run *run, const struct 
   struct diva_mean_change change;
   char words[DIVA_CHECK_WORDS];
   enum diva_status status = find_copies(run, &run->before, &then, error);
-  const struct diva_mean_change_request request = {.after = now->later,
-                                                   .before = then.later,
-                                                   .rows_after = run->after.rows,
-                                                   .rows_before = run->before.rows,
-                                                   .before_of = run->match.before_of,
-                                                   .codes = 1,
-                                                   .unit = 1.0};
+  const struct diva_mean_change_request request = diva_check_shares(run, now->later, then.later);
   if (status == DIVA_OK) {
     status = diva_mean_changes(&request, &change, error);
   }

@@ -113,13 +113,7 @@ static enum diva_status compare(struct diva_check_run *run, struct noise *now, s
                                 struct diva_error *error) {
   struct diva_mean_change change;
   char words[DIVA_CHECK_WORDS];
-  const struct diva_mean_change_request request = {.after = now->wrong,
-                                                   .before = then->wrong,
-                                                   .rows_after = run->after.rows,
-                                                   .rows_before = run->before.rows,
-                                                   .before_of = run->match.before_of,
-                                                   .codes = 1,
-                                                   .unit = 1.0};
+  const struct diva_mean_change_request request = diva_check_shares(run, now->wrong, then->wrong);
   spread_by_influence(&run->after, now);
   spread_by_influence(&run->before, then);
   const enum diva_status status = diva_mean_changes(&request, &change, error);

@@ -58,6 +58,10 @@ struct diva_mean_change_request diva_check_outcomes(const struct diva_check_run 
                                                     const struct diva_check_fit *after,
                                                     const struct diva_check_fit *before);
 
+/** Shares of rows: a value in [0, 1] for each row of both versions, borrowed. */
+struct diva_mean_change_request diva_check_shares(const struct diva_check_run *run,
+                                                  const double *after, const double *before);
+
 /** Width of an interval in standard errors, where `tests` of them are looked at together. */
 double diva_check_width(const struct diva_check_run *run, int64_t tests);
 

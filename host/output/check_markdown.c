@@ -54,12 +54,6 @@ static void append_count(struct diva_text *text, int64_t count, const char *what
   diva_text_string(text, what);
 }
 
-static void append_percent(struct diva_text *text, double share) {
-  char digits[32];
-  snprintf(digits, sizeof digits, "%.2f %%", 100 * share);
-  diva_text_string(text, digits);
-}
-
 static void append_head(struct diva_text *text, const struct diva_check_report *report) {
   const struct diva_check_summary *const summary = report->summary;
   diva_text_string(text, "## diva check: ");
@@ -88,10 +82,10 @@ static void append_head(struct diva_text *text, const struct diva_check_report *
   }
   if (!isnan(summary->loo_error)) {
     diva_text_string(text, "Error ");
-    append_percent(text, summary->loo_error);
+    diva_text_percent(text, summary->loo_error);
     if (!isnan(summary->baseline_loo_error)) {
       diva_text_string(text, ", before ");
-      append_percent(text, summary->baseline_loo_error);
+      diva_text_percent(text, summary->baseline_loo_error);
     }
     diva_text_string(text, ".\n");
   }

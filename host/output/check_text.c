@@ -23,12 +23,6 @@ static void append_count(struct diva_text *text, const char *before, int64_t cou
   diva_text_string(text, after);
 }
 
-static void append_percent(struct diva_text *text, double share) {
-  char digits[32];
-  snprintf(digits, sizeof digits, "%.2f %%", 100 * share);
-  diva_text_string(text, digits);
-}
-
 static void append_baseline(struct diva_text *text, const struct diva_check_report *report) {
   const struct diva_check_summary *const summary = report->summary;
   if (summary->baseline_rows < 0) {
@@ -55,10 +49,10 @@ static void append_head(struct diva_text *text, const struct diva_check_report *
   append_baseline(text, report);
   if (!isnan(summary->loo_error)) {
     diva_text_string(text, report->target ? "error on the target: " : "leave-one-out error: ");
-    append_percent(text, summary->loo_error);
+    diva_text_percent(text, summary->loo_error);
     if (!isnan(summary->baseline_loo_error)) {
       diva_text_string(text, ", of the baseline ");
-      append_percent(text, summary->baseline_loo_error);
+      diva_text_percent(text, summary->baseline_loo_error);
     }
     diva_text_string(text, "\n");
   }

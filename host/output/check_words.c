@@ -59,6 +59,12 @@ void diva_text_figure(struct diva_text *text, double value) {
   diva_text_string(text, isnan(value) ? "-" : digits);
 }
 
+void diva_text_percent(struct diva_text *text, double share) {
+  char digits[32];
+  snprintf(digits, sizeof digits, "%.2f %%", 100 * share);
+  diva_text_string(text, digits);
+}
+
 void diva_text_escaped(struct diva_text *text, const char *string, int most,
                        diva_text_escape escape) {
   static const char unknown[] = "\xef\xbf\xbd";

@@ -26,6 +26,9 @@ int diva_check_raised(const struct diva_check_result *results,
 /** Four digits of a figure, or "-" where there is none. */
 void diva_text_figure(struct diva_text *text, double value);
 
+/** "5.53 %" of a share. */
+void diva_text_percent(struct diva_text *text, double share);
+
 /** Appends a character as `length` bytes, escaped. What follows it in the string may be looked at.
  */
 typedef void (*diva_text_escape)(struct diva_text *text, const char *bytes, int length);

@@ -108,6 +108,7 @@ extern const struct cli_option_group cli_group_together;
 extern const struct cli_option_group cli_group_verify;
 extern const struct cli_option_group cli_group_run;
 extern const struct cli_option_group cli_group_words;
+extern const struct cli_option_group cli_group_messages; /**< the words without --json */
 
 /** One call of a command, parsed; everything borrowed. */
 struct cli_request {

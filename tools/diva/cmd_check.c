@@ -263,32 +263,15 @@ static const struct cli_option seed_options[] = {
 static const struct cli_option_group seed_group = {
     .heading = "Randomness", .options = seed_options, .count = 1};
 
-static const struct cli_option words_options[] = {
-    {.name = "quiet",
-     .letter = 'q',
-     .type = CLI_FLAG,
-     .offset = FIELD(quiet),
-     .help = "say nothing on standard error but errors"},
-    {.name = "help",
-     .letter = 'h',
-     .type = CLI_FLAG,
-     .offset = FIELD(help),
-     .help = "show this help"},
-};
-
-static const struct cli_option_group words_group = {.heading = "Messages",
-                                                    .options = words_options,
-                                                    .count = sizeof words_options /
-                                                             sizeof *words_options};
-
 /* Both versions are scaled as suits the one before. */
 static void set_defaults(struct cli_settings *settings) {
   settings->analysis.scale = DIVA_SCALE_AUTO;
 }
 
 static const struct cli_option_group *const groups[] = {
-    &against_group, &policy_group, &report_group, &cli_group_fit, &seed_group, &cli_group_names,
-    &cli_group_run, &words_group,  NULL};
+    &against_group, &policy_group,       &report_group,
+    &cli_group_fit, &seed_group,         &cli_group_names,
+    &cli_group_run, &cli_group_messages, NULL};
 
 static const struct cli_example examples[] = {
     {"diva check train.h5 --init", "a policy to start from, in diva.yml"},

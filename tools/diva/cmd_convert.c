@@ -55,30 +55,12 @@ static const struct cli_option parts_options[] = {
      .fallback = "features"},
 };
 
-static const struct cli_option words_options[] = {
-    {.name = "quiet",
-     .letter = 'q',
-     .type = CLI_FLAG,
-     .offset = offsetof(struct cli_settings, quiet),
-     .help = "say nothing on standard error but errors"},
-    {.name = "help",
-     .letter = 'h',
-     .type = CLI_FLAG,
-     .offset = offsetof(struct cli_settings, help),
-     .help = "show this help"},
-};
-
 static const struct cli_option_group parts_group = {.heading = "Parts",
                                                     .options = parts_options,
                                                     .count = sizeof parts_options /
                                                              sizeof *parts_options};
 
-static const struct cli_option_group words_group = {.heading = "Messages",
-                                                    .options = words_options,
-                                                    .count = sizeof words_options /
-                                                             sizeof *words_options};
-
-static const struct cli_option_group *const groups[] = {&parts_group, &words_group, NULL};
+static const struct cli_option_group *const groups[] = {&parts_group, &cli_group_messages, NULL};
 
 static const struct cli_example examples[] = {
     {"diva convert features.npy train.h5 --labels labels.npy",

@@ -308,16 +308,18 @@ const struct cli_option_group cli_group_run = {.heading = "Machine",
                                                .options = run_options,
                                                .count = sizeof run_options / sizeof *run_options};
 
+/* The first one is for commands that have a summary. */
+enum { BESIDE_MESSAGES = 1 };
 static const struct cli_option words_options[] = {
+    {.name = "json",
+     .type = CLI_FLAG,
+     .offset = FIELD(json),
+     .help = "the summary as JSON on standard output; rows then need -o"},
     {.name = "quiet",
      .letter = 'q',
      .type = CLI_FLAG,
      .offset = FIELD(quiet),
      .help = "say nothing on standard error but errors"},
-    {.name = "json",
-     .type = CLI_FLAG,
-     .offset = FIELD(json),
-     .help = "the summary as JSON on standard output; rows then need -o"},
     {.name = "help",
      .letter = 'h',
      .type = CLI_FLAG,
@@ -329,6 +331,11 @@ const struct cli_option_group cli_group_words = {.heading = "Messages",
                                                  .options = words_options,
                                                  .count =
                                                      sizeof words_options / sizeof *words_options};
+
+const struct cli_option_group cli_group_messages = {
+    .heading = "Messages",
+    .options = words_options + BESIDE_MESSAGES,
+    .count = sizeof words_options / sizeof *words_options - BESIDE_MESSAGES};
 
 void cli_settings_init(struct cli_settings *settings) {
   *settings = (struct cli_settings){.count = -1,
