@@ -3,8 +3,8 @@
  * The part of CUDA that the backend calls, from C and from C++: nothing outside this list.
  *
  * Runtime, linked statically:
- *   cudaDriverGetVersion, cudaGetDeviceCount, cudaGetDeviceProperties (name, major, minor,
- *   totalGlobalMem), cudaMemGetInfo, cudaMalloc, cudaFree, cudaMallocHost, cudaFreeHost,
+ *   cudaDriverGetVersion, cudaGetDeviceCount, cudaSetDevice, cudaGetDeviceProperties (name, major,
+ *   minor, totalGlobalMem), cudaMemGetInfo, cudaMalloc, cudaFree, cudaMallocHost, cudaFreeHost,
  *   cudaMemcpyAsync, cudaMemsetAsync, cudaStreamCreateWithFlags, cudaStreamDestroy,
  *   cudaStreamSynchronize, cudaStreamWaitEvent, cudaEventCreateWithFlags, cudaEventDestroy,
  *   cudaEventRecord, cudaEventSynchronize, cudaGetLastError, cudaGetErrorString.

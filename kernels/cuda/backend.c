@@ -257,6 +257,10 @@ static enum diva_status cuda_open(const struct diva_backend_config *config,
   backend->float32 = diva_cuda_float32_asked();
   enum diva_status status = find_device(&device, error);
   if (status == DIVA_OK) {
+    /* The caller's thread may be at work on another device. */
+    status = diva_cuda_check(cudaSetDevice(DEVICE), "the device", error);
+  }
+  if (status == DIVA_OK) {
     status = diva_cuda_libraries_load(&backend->libraries, error);
   }
   if (status == DIVA_OK) {

@@ -26,8 +26,8 @@ enum { DIVA_CUDA_CHUNK_ROWS = 256 };
  */
 enum diva_cuda_float32 {
   DIVA_CUDA_FLOAT32_PLAIN, /**< by the float32 units */
-  /** On tensor cores: a factor is high + low, 11 bits each, which leaves out less than 2^-24 of it;
-   * a product is high high + high low + low high, which leaves out as little. */
+  /** On tensor cores: a factor is high + low, 11 bits each, which leaves out at most 2^-23 of it; a
+   * product is high high + high low + low high, which leaves out at most 2^-21 of it. */
   DIVA_CUDA_FLOAT32_TF32X3
 };
 

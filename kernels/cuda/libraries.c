@@ -20,13 +20,16 @@ static enum diva_status open_library(const struct sought *sought, void **out,
   const char *chosen = getenv(sought->variable);
   const char *const given[] = {chosen, NULL};
   const char *const *names = chosen && *chosen ? given : sought->names;
+  const char *reason = NULL;
   *out = NULL;
   for (int i = 0; names[i] && !*out; i++) {
     *out = dlopen(names[i], RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+    reason = *out ? NULL : dlerror();
   }
   if (!*out) {
-    return diva_error_set(error, DIVA_ERROR_RESOURCE, "%s not found (install it, or name it in %s)",
-                          names[0], sought->variable);
+    return diva_error_set(error, DIVA_ERROR_RESOURCE,
+                          "%s cannot be loaded (install it, or name it in %s): %s", names[0],
+                          sought->variable, reason ? reason : "no reason is given");
   }
   return DIVA_OK;
 }
