@@ -2,6 +2,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "check_inputs.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -14,14 +15,50 @@ enum diva_status cli_check_inputs_open_dataset(struct cli_check_inputs *inputs,
                            &request->settings->dataset, &inputs->dataset, error);
 }
 
+/* A version from before the groups were kept is no less a baseline for everything else. */
+static enum diva_status open_old(struct cli_check_inputs *inputs,
+                                 const struct cli_settings *settings, struct diva_error *error) {
+  struct diva_dataset_options options = settings->dataset;
+  enum diva_status status =
+      diva_dataset_open(&settings->baseline, 1, &options, &inputs->baseline, error);
+  if (status != DIVA_ERROR_INPUT || !options.group) {
+    return status;
+  }
+  options.group = NULL;
+  if (diva_dataset_open(&settings->baseline, 1, &options, &inputs->baseline, NULL)) {
+    return status;
+  }
+  memcpy(inputs->groups_apart, error->message, sizeof inputs->groups_apart);
+  return DIVA_OK;
+}
+
+/* Groups of another factor than this version's are none to compare with. */
+static enum diva_status open_state(struct cli_check_inputs *inputs,
+                                   const struct cli_settings *settings, struct diva_error *error) {
+  const char *const factor = diva_dataset_group_factor(inputs->dataset);
+  struct diva_state_info info;
+  const enum diva_status status = diva_state_read(settings->baseline, &inputs->state, error);
+  if (status || !factor) {
+    return status;
+  }
+  diva_state_describe(inputs->state, &info);
+  if (!info.has_groups) {
+    snprintf(inputs->groups_apart, sizeof inputs->groups_apart, "%s: was saved without --group",
+             settings->baseline);
+  } else if (info.factor && strcmp(info.factor, factor) != 0) {
+    snprintf(inputs->groups_apart, sizeof inputs->groups_apart,
+             "%s: has the groups of /%s, not /%s", settings->baseline, info.factor, factor);
+    diva_state_drop_groups(inputs->state);
+  }
+  return DIVA_OK;
+}
+
 /* A dataset, or the state that was saved of one. */
 static enum diva_status open_baseline(struct cli_check_inputs *inputs,
                                       const struct cli_settings *settings,
                                       struct diva_error *error) {
-  return diva_state_is_file(settings->baseline)
-             ? diva_state_read(settings->baseline, &inputs->state, error)
-             : diva_dataset_open(&settings->baseline, 1, &settings->dataset, &inputs->baseline,
-                                 error);
+  return diva_state_is_file(settings->baseline) ? open_state(inputs, settings, error)
+                                                : open_old(inputs, settings, error);
 }
 
 /* Weights and groups of the target play no part; it may lack classes. */

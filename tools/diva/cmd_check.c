@@ -4,6 +4,7 @@
 #include "check_subjects.h"
 #include "meter.h"
 #include "output.h"
+#include "summary.h"
 
 #include <limits.h>
 #include <math.h>
@@ -106,6 +107,16 @@ static void start_digests(const struct cli_check_inputs *inputs,
   }
 }
 
+/* What the person would want to know of before the verdict. */
+static void note(const struct cli_check_inputs *inputs, const struct cli_settings *settings) {
+  if (*inputs->groups_apart) {
+    fprintf(stderr, "note: groups are not compared with the baseline's: ");
+    cli_print_name(stderr, inputs->groups_apart);
+    fputc('\n', stderr);
+  }
+  cli_check_subjects_note(stderr, inputs, settings);
+}
+
 static enum diva_status check(const struct cli_request *request, struct diva_error *error) {
   const struct cli_settings *settings = request->settings;
   struct cli_check_inputs inputs;
@@ -117,7 +128,7 @@ static enum diva_status check(const struct cli_request *request, struct diva_err
     status = cli_check_outputs_check(settings, &inputs, error);
   }
   if (!status && !settings->quiet) {
-    cli_check_subjects_note(stderr, &inputs, settings);
+    note(&inputs, settings);
   }
   if (!status) {
     start_digests(&inputs, settings);
