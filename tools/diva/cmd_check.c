@@ -2,6 +2,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "check_outputs.h"
 #include "check_subjects.h"
+#include "group_name.h"
 #include "meter.h"
 #include "output.h"
 #include "summary.h"
@@ -9,6 +10,7 @@
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #define FIELD(member) offsetof(struct cli_settings, member)
@@ -45,9 +47,20 @@ static enum diva_status init(const struct cli_request *request, struct diva_erro
   return status;
 }
 
+/* Names of the splits by code, to be freed; NULL without memory. */
+static const char **list_splits(const struct diva_dataset *splits) {
+  const int64_t count = cli_group_count(splits);
+  const char **names = calloc((size_t)count + 1, sizeof *names);
+  for (int64_t i = 0; names && i < count; i++) {
+    names[i] = diva_dataset_group_name(splits, i);
+  }
+  return names;
+}
+
 static enum diva_status hold(const struct cli_check_inputs *inputs,
                              const struct cli_settings *settings, struct cli_meter *meter,
                              struct diva_check **out, struct diva_error *error) {
+  const char **names = NULL;
   struct diva_check_options options;
   diva_check_options_init(&options);
   options.analysis = settings->analysis;
@@ -56,10 +69,18 @@ static enum diva_status hold(const struct cli_check_inputs *inputs,
   options.baseline = inputs->baseline;
   options.state = inputs->state;
   options.target = inputs->target;
-  options.split = inputs->splits ? diva_dataset_groups(inputs->splits) : NULL;
   options.group = settings->dataset.group;
   options.today = inputs->today;
+  if (inputs->splits) {
+    names = list_splits(inputs->splits);
+    if (!names) {
+      return diva_error_set(error, DIVA_ERROR_RESOURCE, "out of memory for the names of splits");
+    }
+    options.split = diva_dataset_groups(inputs->splits);
+    options.split_names = names;
+  }
   const enum diva_status status = diva_check_run(inputs->dataset, &options, out, error);
+  free(names);
   return cli_check_inputs_blame(inputs, status, error);
 }
 
