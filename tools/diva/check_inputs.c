@@ -2,9 +2,12 @@
 #define _POSIX_C_SOURCE 200809L
 #include "check_inputs.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 enum diva_status cli_check_inputs_open_dataset(struct cli_check_inputs *inputs,
                                                const struct cli_request *request,
@@ -99,6 +102,15 @@ static enum diva_status find_today(struct cli_check_inputs *inputs, const char *
   return DIVA_OK;
 }
 
+/* It is read for the reports, when all else is done. */
+static enum diva_status check_manifest(const char *path, struct diva_error *error) {
+  struct stat about;
+  const int code = access(path, R_OK) || stat(path, &about) ? errno
+                   : S_ISDIR(about.st_mode)                 ? EISDIR
+                                                            : 0;
+  return code ? diva_error_set(error, DIVA_ERROR_INPUT, "%s: %s", path, strerror(code)) : DIVA_OK;
+}
+
 enum diva_status cli_check_inputs_open(struct cli_check_inputs *inputs,
                                        const struct cli_request *request,
                                        struct diva_error *error) {
@@ -109,6 +121,9 @@ enum diva_status cli_check_inputs_open(struct cli_check_inputs *inputs,
   }
   if (!status && settings->policy) {
     status = diva_policy_read(settings->policy, &inputs->policy, error);
+  }
+  if (!status && settings->manifest) {
+    status = check_manifest(settings->manifest, error);
   }
   if (!status && settings->baseline) {
     status = open_baseline(inputs, settings, error);
