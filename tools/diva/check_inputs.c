@@ -155,11 +155,27 @@ static bool begins_with_state(const char *message, const struct diva_state *stat
   return info.path && strncmp(message, info.path, strlen(info.path)) == 0;
 }
 
+/* Puts the path of a dataset in place of what it is called; false: the error is not of it. */
+static bool blame_called(const char *called, const struct diva_dataset *dataset,
+                         struct diva_error *error) {
+  const size_t length = strlen(called);
+  if (!dataset || strncmp(error->message, called, length) != 0) {
+    return false;
+  }
+  memmove(error->message, error->message + length, strlen(error->message + length) + 1);
+  if (!begins_with_path(error->message, dataset)) {
+    diva_error_prefix(error, "%s: ", diva_dataset_path(dataset, 0));
+  }
+  return true;
+}
+
 enum diva_status cli_check_inputs_blame(const struct cli_check_inputs *inputs,
                                         enum diva_status status, struct diva_error *error) {
   const bool about_data =
       status == DIVA_ERROR_INPUT || status == DIVA_ERROR_NUMERICAL || status == DIVA_ERROR_RESOURCE;
-  if (about_data && !begins_with_path(error->message, inputs->dataset) &&
+  if (about_data && !blame_called("baseline: ", inputs->baseline, error) &&
+      !blame_called("target: ", inputs->target, error) &&
+      !begins_with_path(error->message, inputs->dataset) &&
       !begins_with_path(error->message, inputs->baseline) &&
       !begins_with_state(error->message, inputs->state) &&
       !begins_with_path(error->message, inputs->target)) {
