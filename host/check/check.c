@@ -255,8 +255,9 @@ static int64_t count_relabelled(const struct diva_check_run *run) {
   return count;
 }
 
+/* A state recalls its fit without an analysis. */
 static double error_of(const struct diva_check_fit *fit) {
-  return fit->analysis ? fit->summary.loo.error : (double)NAN;
+  return fit->wrong ? fit->summary.loo.error : (double)NAN;
 }
 
 static void summarise(struct diva_check_run *run, struct diva_check *check) {

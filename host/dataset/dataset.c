@@ -168,6 +168,10 @@ const int32_t *diva_dataset_groups(const struct diva_dataset *dataset) {
   return dataset->groups;
 }
 
+const char *diva_dataset_group_factor(const struct diva_dataset *dataset) {
+  return dataset->groups ? part_name(dataset, DIVA_PART_GROUP) : NULL;
+}
+
 const char *diva_dataset_group_name(const struct diva_dataset *dataset, int64_t group) {
   return diva_string_table_get(&dataset->group_names, group);
 }

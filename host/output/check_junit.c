@@ -10,7 +10,8 @@
 enum { FINDINGS_SHOWN = 50, ROWS_SHOWN = 50 };
 
 /* XML 1.0 has no other control characters than tab and the line breaks, no U+FFFE and no U+FFFF,
- * not even escaped. Line breaks and tabs are escaped, for attributes would lose them. */
+ * not even escaped. Line breaks and tabs are escaped, for attributes would lose them, and what a
+ * runner would take for a command where the report goes to its log. */
 static void escape_xml(struct diva_text *text, const char *bytes, int length) {
   static const char unknown[] = "\xef\xbf\xbd";
   const unsigned char first = (unsigned char)bytes[0];
@@ -38,6 +39,7 @@ static void escape_xml(struct diva_text *text, const char *bytes, int length) {
     entity = "&#13;";
     break;
   default:
+    entity = diva_text_begins_command(text, bytes) ? "&#58;" : NULL;
     break;
   }
   const bool none = first < 0x20 || first == 0x7f ||

@@ -81,7 +81,7 @@ static void append_head(struct diva_text *text, const struct diva_check_report *
     append_count(text, summary->changed, " changed.\n");
   }
   if (!isnan(summary->loo_error)) {
-    diva_text_string(text, "Error ");
+    diva_text_string(text, "Leave-one-out error ");
     diva_text_percent(text, summary->loo_error);
     if (!isnan(summary->baseline_loo_error)) {
       diva_text_string(text, ", before ");

@@ -48,7 +48,7 @@ static void append_head(struct diva_text *text, const struct diva_check_report *
   diva_text_string(text, "\n");
   append_baseline(text, report);
   if (!isnan(summary->loo_error)) {
-    diva_text_string(text, report->target ? "error on the target: " : "leave-one-out error: ");
+    diva_text_string(text, "leave-one-out error: ");
     diva_text_percent(text, summary->loo_error);
     if (!isnan(summary->baseline_loo_error)) {
       diva_text_string(text, ", of the baseline ");

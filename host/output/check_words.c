@@ -80,6 +80,19 @@ void diva_text_escaped(struct diva_text *text, const char *string, int most,
   }
 }
 
+bool diva_text_begins_command(const struct diva_text *text, const char *bytes) {
+  int64_t at = text->length - 1;
+  if (*bytes != ':' || at < 0 || text->data[at] != ':') {
+    return false;
+  }
+  while (--at >= 0 && text->data[at] != '\n') {
+    if (text->data[at] > ' ' && text->data[at] < 0x7f) {
+      return false;
+    }
+  }
+  return true;
+}
+
 /* C1 controls are two bytes, c2 80 to c2 9f: a terminal may obey them too. Runners of CI take
  * "##[" anywhere in a line for a command. */
 static void escape_plain(struct diva_text *text, const char *bytes, int length) {
@@ -88,7 +101,7 @@ static void escape_plain(struct diva_text *text, const char *bytes, int length) 
   const bool control_of_two = length == 2 && first == 0xc2 && (unsigned char)bytes[1] < 0xa0;
   const bool command =
       *bytes == '[' && text->length >= 2 && memcmp(text->data + text->length - 2, "##", 2) == 0;
-  if (control || control_of_two || command) {
+  if (control || control_of_two || command || diva_text_begins_command(text, bytes)) {
     diva_text_string(text, "?");
   } else {
     diva_text_append(text, bytes, length);

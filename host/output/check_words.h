@@ -40,7 +40,13 @@ typedef void (*diva_text_escape)(struct diva_text *text, const char *bytes, int 
 void diva_text_escaped(struct diva_text *text, const char *string, int most,
                        diva_text_escape escape);
 
-/** A string on one line of a log: control characters become '?'. */
+/**
+ * Whether the character would make the line a workflow command: runners of GitHub Actions skip the
+ * blanks of every alphabet, and take the "::" behind them for one.
+ */
+bool diva_text_begins_command(const struct diva_text *text, const char *bytes);
+
+/** A string on one line of a log: control characters become '?', and nothing becomes a command. */
 void diva_text_plain(struct diva_text *text, const char *string, int most);
 
 /** "2 failed, 1 warned, 9 passed, 3 skipped"; nothing that is 0. */

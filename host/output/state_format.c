@@ -100,6 +100,9 @@ enum diva_status diva_state_header_make(const struct diva_state_content *content
       (json_int_t)content->bytes[DIVA_STATE_CLASS_NAMES],
       (json_int_t)content->bytes[DIVA_STATE_GROUP_NAMES],
       (json_int_t)content->bytes[DIVA_STATE_PROVENANCE]);
+  if (header && info->factor) {
+    json_object_set_new(header, "factor", json_string(info->factor)); /* left out if not UTF-8 */
+  }
   *out = header ? json_dumps(header, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
   json_decref(header);
   return *out ? DIVA_OK
@@ -112,6 +115,7 @@ struct header {
   json_int_t rows, columns, outputs, groups, moment_rows;
   json_int_t bytes[DIVA_STATE_TEXTS];
   const char *feature_type, *scale, *loss;
+  const char *factor; /* NULL: without groups, or unknown */
   int targets, ids, weights, base_outputs, group_codes, scores, intercept, lambda_given;
   double lambda, weight;
 };
@@ -196,7 +200,7 @@ enum diva_status diva_state_header_parse(const char *header, int64_t length,
       root &&
       json_unpack_ex(root, &fault, JSON_STRICT,
                      "{s:I s:I s:I s:I s:I s:s s:b s:b s:b s:b s:b s:b s:s s:b s:s s:F s:b s:F "
-                     "s:[I,I,I,I!]}",
+                     "s:[I,I,I,I!] s?:s}",
                      "rows", &said.rows, "columns", &said.columns, "outputs", &said.outputs,
                      "groups", &said.groups, "moment_rows", &said.moment_rows, "feature_type",
                      &said.feature_type, "targets", &said.targets, "ids", &said.ids, "weights",
@@ -205,18 +209,22 @@ enum diva_status diva_state_header_parse(const char *header, int64_t length,
                      &said.intercept, "loss", &said.loss, "lambda", &said.lambda, "lambda_given",
                      &said.lambda_given, "weight", &said.weight, "text_bytes",
                      &said.bytes[DIVA_STATE_IDS], &said.bytes[DIVA_STATE_CLASS_NAMES],
-                     &said.bytes[DIVA_STATE_GROUP_NAMES], &said.bytes[DIVA_STATE_PROVENANCE]) == 0;
+                     &said.bytes[DIVA_STATE_GROUP_NAMES], &said.bytes[DIVA_STATE_PROVENANCE],
+                     "factor", &said.factor) == 0;
   const bool valid = complete && is_sane(&said) &&
                      find_feature_type(said.feature_type, &out->state->info.feature_type) &&
                      find_scale(said.scale, &out->state->info.scale) &&
                      find_loss(said.loss, &out->state->info.loss);
+  enum diva_status status = DIVA_OK;
   if (valid) {
     take_header(&said, out);
+    status = diva_state_set_factor(out->state, said.factor, error);
+  } else {
+    status = diva_error_set(error, DIVA_ERROR_INPUT, "the header of the state is damaged%s%s",
+                            complete ? "" : ": ", complete ? "" : fault.text);
   }
   json_decref(root);
-  return valid ? DIVA_OK
-               : diva_error_set(error, DIVA_ERROR_INPUT, "the header of the state is damaged%s%s",
-                                complete ? "" : ": ", complete ? "" : fault.text);
+  return status;
 }
 
 static bool digest_field(EVP_MD_CTX *digest, const struct diva_state_field *field) {

@@ -42,6 +42,7 @@ static const char *find_difference(const struct diva_state *a, const struct diva
       {mine->has_base_outputs != its->has_base_outputs, "base outputs"},
       {mine->has_ids != its->has_ids, "ids"},
       {mine->has_groups != its->has_groups, "groups"},
+      {a->factor && b->factor && strcmp(a->factor, b->factor) != 0, "what the groups are of"},
       {!same_strings(&a->class_names, &b->class_names), "the class names"},
       {wide && mine->outputs != its->outputs, "the number of outputs"},
       {mine->scale != its->scale, "the scale"},
@@ -190,6 +191,15 @@ static enum diva_status merge_ids(const struct diva_state *const *states, int64_
       diva_string_table_get(&out->ids, second), name_state(states[a], a, names[1]));
 }
 
+/* Of those that know it, which agree. */
+static const char *known_factor(const struct diva_state *const *states, int64_t count) {
+  const char *factor = NULL;
+  for (int64_t i = 0; i < count && !factor; i++) {
+    factor = states[i]->factor;
+  }
+  return factor;
+}
+
 static enum diva_status merge_names(const struct diva_state *const *states, int64_t count,
                                     struct diva_state *out, struct diva_error *error) {
   enum diva_status status = DIVA_OK;
@@ -201,6 +211,9 @@ static enum diva_status merge_names(const struct diva_state *const *states, int6
     if (status == DIVA_OK) {
       status = diva_state_append_strings(&out->class_names, &states[0]->class_names, error);
     }
+  }
+  if (status == DIVA_OK) {
+    status = diva_state_set_factor(out, known_factor(states, count), error);
   }
   return status == DIVA_OK && out->info.has_groups ? merge_groups(states, count, out, error)
                                                    : status;

@@ -75,6 +75,9 @@ static enum diva_status copy_names(struct diva_state *state, const struct diva_d
   if (status == DIVA_OK && state->info.has_groups) {
     status = copy_strings(&state->group_names, count_groups(dataset), diva_dataset_group_name,
                           dataset, error);
+    if (status == DIVA_OK) {
+      status = diva_state_set_factor(state, diva_dataset_group_factor(dataset), error);
+    }
   }
   return status;
 }

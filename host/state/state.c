@@ -1,4 +1,5 @@
 /* The state behind the public handle: its memory, what it says of itself, its counts. */
+#define _POSIX_C_SOURCE 200809L
 #include "state_internal.h"
 
 #include "host/core/core.h"
@@ -35,9 +36,31 @@ void diva_state_destroy(struct diva_state *state) {
   diva_string_index_free(&state->id_index);
   free(state->classes);
   free(state->groups);
+  free(state->factor);
   free(state->path);
   free(state->provenance);
   free(state);
+}
+
+enum diva_status diva_state_set_factor(struct diva_state *state, const char *factor,
+                                       struct diva_error *error) {
+  state->factor = factor ? strdup(factor) : NULL;
+  return state->factor || !factor
+             ? DIVA_OK
+             : diva_error_set(error, DIVA_ERROR_RESOURCE, "out of memory for a factor's name");
+}
+
+void diva_state_drop_groups(struct diva_state *state) {
+  free(state->group);
+  free(state->groups);
+  free(state->factor);
+  diva_string_table_free(&state->group_names);
+  state->group = NULL;
+  state->groups = NULL;
+  state->factor = NULL;
+  state->info.has_groups = false;
+  state->info.groups = 0;
+  state->info.factor = NULL;
 }
 
 static enum diva_status allocate_column(int64_t rows, size_t element, bool wanted, void **out,
@@ -150,6 +173,7 @@ enum diva_status diva_state_finish(struct diva_state *state, struct diva_error *
       .error = all.scored > 0 && state->label ? (double)all.wrong / scored : (double)NAN,
       .rows = all.scored,
   };
+  info->factor = state->factor;
   info->path = state->path;
   info->provenance = state->provenance;
   info->checksum = state->checksum[0] ? state->checksum : NULL;

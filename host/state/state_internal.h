@@ -30,6 +30,7 @@ struct diva_state {
 
   struct diva_state_part *classes; /**< outputs; NULL for targets */
   struct diva_state_part *groups;
+  char *factor; /* of the groups; NULL: none, or unknown */
   char *path;
   char *provenance;
   char checksum[DIVA_SHA256_SIZE];
@@ -40,6 +41,10 @@ enum diva_status diva_state_allocate(struct diva_state **out, struct diva_error 
 
 /** Takes the columns that a state of `info` has, zeroed, but those of the scores. */
 enum diva_status diva_state_allocate_rows(struct diva_state *state, struct diva_error *error);
+
+/** Keeps a copy of the name of what the groups are of; NULL: unknown. Once. */
+enum diva_status diva_state_set_factor(struct diva_state *state, const char *factor,
+                                       struct diva_error *error);
 
 /** Takes the columns of the scores, zeroed. */
 enum diva_status diva_state_allocate_scores(struct diva_state *state, struct diva_error *error);

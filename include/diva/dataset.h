@@ -131,6 +131,10 @@ DIVA_API const double *diva_dataset_weights(const struct diva_dataset *dataset);
  * integer); borrowed; NULL where no group was asked for. */
 DIVA_API const int32_t *diva_dataset_groups(const struct diva_dataset *dataset);
 
+/** Which of the file's datasets the groups are of, "groups/NAME" or a path, borrowed; NULL where no
+ * group was asked for. */
+DIVA_API const char *diva_dataset_group_factor(const struct diva_dataset *dataset);
+
 /** Name of a group, or its integer as text, borrowed; NULL out of range. */
 DIVA_API const char *diva_dataset_group_name(const struct diva_dataset *dataset, int64_t group);
 

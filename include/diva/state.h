@@ -48,6 +48,7 @@ struct diva_state_info {
   double lambda;       /**< of the scores, else as asked for; 0: neither, or merged states differ */
   bool lambda_given;   /**< asked for, not chosen: states of another are then not merged */
   struct diva_score loo;  /**< of the version saved; NaN without scores */
+  const char *factor;     /**< what the groups are of, diva_dataset_group_factor(); NULL: unknown */
   const char *path;       /**< the file read, or NULL */
   const char *provenance; /**< JSON text that was saved with it, or NULL */
   const char *checksum;   /**< SHA-256 of the content as 64 hex digits, or NULL if never saved */
@@ -223,6 +224,10 @@ DIVA_API void diva_state_rows(const struct diva_state *state, struct diva_state_
 /** Id of a row, its number as text where there are none; borrowed from state or scratch. */
 DIVA_API const char *diva_state_id(const struct diva_state *state, int64_t row,
                                    char scratch[DIVA_ID_SCRATCH_SIZE]);
+
+/** Lets go of the groups, where they are of another factor than those they would be compared with.
+ */
+DIVA_API void diva_state_drop_groups(struct diva_state *state);
 
 /** The row of an id, -1: none has it. */
 DIVA_API int64_t diva_state_find(const struct diva_state *state, const char *id);

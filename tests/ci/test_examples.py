@@ -180,6 +180,15 @@ class Examples(unittest.TestCase):
         self.assertEqual(sorted(os.path.basename(path) for path in glob.glob(self.path(kept))),
                          ["check.json", "check.sarif", "check.xml"])
 
+    def test_workflow_of_the_first_dataset(self):
+        """The base branch has none yet."""
+        os.makedirs(self.path("baseline"))
+        self.make_good("data/train.h5")
+        self.make_policy()
+        runner = self.run_workflow()
+        self.assertFalse(runner.failed, runner.log)
+        self.assertIn("baseline: none", runner.log)
+
     def test_workflow_without_a_verdict(self):
         """A policy that cannot be read: an error, and no report to upload."""
         self.make_good("baseline/data/train.h5")
@@ -207,11 +216,18 @@ class Examples(unittest.TestCase):
         self.make_good("data/train.h5")
         self.make_policy()
         self.command(*git, "init", "-q")
-        self.command(*git, "add", "data/train.h5", "diva.yml")
+        self.assertIn("baseline: none", self.command(*self.hook()))
+        self.command(*git, "add", "diva.yml")
+        self.command(*git, "commit", "-q", "-m", "the policy alone")
+        self.assertIn("baseline: none", self.command(*self.hook()))
+        self.command(*git, "add", "data/train.h5")
         self.command(*git, "commit", "-q", "-m", "first")
-        self.assertIn("check passed", self.command(*self.hook()))
+        self.assertIn(", 1797 rows; since then 0 added", self.command(*self.hook()))
         self.make_bad("data/train.h5")
         self.assertIn("ids: FAIL", self.command(*self.hook(), code=2))
+        self.command("git", "worktree", "add", "-q", "other")
+        self.folder = self.path("other")
+        self.assertIn(", 1797 rows; since then 0 added", self.command(*self.hook()))
 
     def test_stage(self):
         stage = read_example("dvc.yaml")["stages"]["check-dataset"]

@@ -2,8 +2,12 @@
 #define _POSIX_C_SOURCE 200809L
 #include "check_inputs.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 enum diva_status cli_check_inputs_open_dataset(struct cli_check_inputs *inputs,
                                                const struct cli_request *request,
@@ -14,14 +18,50 @@ enum diva_status cli_check_inputs_open_dataset(struct cli_check_inputs *inputs,
                            &request->settings->dataset, &inputs->dataset, error);
 }
 
+/* A version from before the groups were kept is no less a baseline for everything else. */
+static enum diva_status open_old(struct cli_check_inputs *inputs,
+                                 const struct cli_settings *settings, struct diva_error *error) {
+  struct diva_dataset_options options = settings->dataset;
+  enum diva_status status =
+      diva_dataset_open(&settings->baseline, 1, &options, &inputs->baseline, error);
+  if (status != DIVA_ERROR_INPUT || !options.group) {
+    return status;
+  }
+  options.group = NULL;
+  if (diva_dataset_open(&settings->baseline, 1, &options, &inputs->baseline, NULL)) {
+    return status;
+  }
+  memcpy(inputs->groups_apart, error->message, sizeof inputs->groups_apart);
+  return DIVA_OK;
+}
+
+/* Groups of another factor than this version's are none to compare with. */
+static enum diva_status open_state(struct cli_check_inputs *inputs,
+                                   const struct cli_settings *settings, struct diva_error *error) {
+  const char *const factor = diva_dataset_group_factor(inputs->dataset);
+  struct diva_state_info info;
+  const enum diva_status status = diva_state_read(settings->baseline, &inputs->state, error);
+  if (status || !factor) {
+    return status;
+  }
+  diva_state_describe(inputs->state, &info);
+  if (!info.has_groups) {
+    snprintf(inputs->groups_apart, sizeof inputs->groups_apart, "%s: was saved without --group",
+             settings->baseline);
+  } else if (info.factor && strcmp(info.factor, factor) != 0) {
+    snprintf(inputs->groups_apart, sizeof inputs->groups_apart,
+             "%s: has the groups of /%s, not /%s", settings->baseline, info.factor, factor);
+    diva_state_drop_groups(inputs->state);
+  }
+  return DIVA_OK;
+}
+
 /* A dataset, or the state that was saved of one. */
 static enum diva_status open_baseline(struct cli_check_inputs *inputs,
                                       const struct cli_settings *settings,
                                       struct diva_error *error) {
-  return diva_state_is_file(settings->baseline)
-             ? diva_state_read(settings->baseline, &inputs->state, error)
-             : diva_dataset_open(&settings->baseline, 1, &settings->dataset, &inputs->baseline,
-                                 error);
+  return diva_state_is_file(settings->baseline) ? open_state(inputs, settings, error)
+                                                : open_old(inputs, settings, error);
 }
 
 /* Weights and groups of the target play no part; it may lack classes. */
@@ -62,6 +102,15 @@ static enum diva_status find_today(struct cli_check_inputs *inputs, const char *
   return DIVA_OK;
 }
 
+/* It is read for the reports, when all else is done. */
+static enum diva_status check_manifest(const char *path, struct diva_error *error) {
+  struct stat about;
+  const int code = access(path, R_OK) || stat(path, &about) ? errno
+                   : S_ISDIR(about.st_mode)                 ? EISDIR
+                                                            : 0;
+  return code ? diva_error_set(error, DIVA_ERROR_INPUT, "%s: %s", path, strerror(code)) : DIVA_OK;
+}
+
 enum diva_status cli_check_inputs_open(struct cli_check_inputs *inputs,
                                        const struct cli_request *request,
                                        struct diva_error *error) {
@@ -72,6 +121,9 @@ enum diva_status cli_check_inputs_open(struct cli_check_inputs *inputs,
   }
   if (!status && settings->policy) {
     status = diva_policy_read(settings->policy, &inputs->policy, error);
+  }
+  if (!status && settings->manifest) {
+    status = check_manifest(settings->manifest, error);
   }
   if (!status && settings->baseline) {
     status = open_baseline(inputs, settings, error);
@@ -103,11 +155,27 @@ static bool begins_with_state(const char *message, const struct diva_state *stat
   return info.path && strncmp(message, info.path, strlen(info.path)) == 0;
 }
 
+/* Puts the path of a dataset in place of what it is called; false: the error is not of it. */
+static bool blame_called(const char *called, const struct diva_dataset *dataset,
+                         struct diva_error *error) {
+  const size_t length = strlen(called);
+  if (!dataset || strncmp(error->message, called, length) != 0) {
+    return false;
+  }
+  memmove(error->message, error->message + length, strlen(error->message + length) + 1);
+  if (!begins_with_path(error->message, dataset)) {
+    diva_error_prefix(error, "%s: ", diva_dataset_path(dataset, 0));
+  }
+  return true;
+}
+
 enum diva_status cli_check_inputs_blame(const struct cli_check_inputs *inputs,
                                         enum diva_status status, struct diva_error *error) {
   const bool about_data =
       status == DIVA_ERROR_INPUT || status == DIVA_ERROR_NUMERICAL || status == DIVA_ERROR_RESOURCE;
-  if (about_data && !begins_with_path(error->message, inputs->dataset) &&
+  if (about_data && !blame_called("baseline: ", inputs->baseline, error) &&
+      !blame_called("target: ", inputs->target, error) &&
+      !begins_with_path(error->message, inputs->dataset) &&
       !begins_with_path(error->message, inputs->baseline) &&
       !begins_with_state(error->message, inputs->state) &&
       !begins_with_path(error->message, inputs->target)) {

@@ -15,7 +15,9 @@ struct cli_check_inputs {
   struct diva_dataset *target;   /**< NULL: none */
   struct diva_dataset *splits;   /**< the dataset once more, its groups the splits; NULL: none */
   struct diva_policy policy;
-  char today[11]; /**< YYYY-MM-DD */
+  char today[11];                             /**< YYYY-MM-DD */
+  char groups_apart[DIVA_ERROR_MESSAGE_SIZE]; /**< why groups are not compared with the baseline's;
+                                                 "": they are, if there are any */
 };
 
 /** Opens everything that the options name. Close it whatever came of it. */

@@ -4,6 +4,7 @@
 #include "check_outputs.h"
 #include "output.h"
 #include "signals.h"
+#include "summary.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -182,9 +183,20 @@ static enum diva_status refuse(const char *path, struct diva_error *error) {
   return DIVA_ERROR_RESOURCE;
 }
 
+static void note_full_summary(const char *path, const struct cli_settings *settings) {
+  if (!settings->quiet) {
+    fprintf(stderr, "note: ");
+    cli_print_name(stderr, path);
+    fprintf(stderr, ": this check would make it longer than the 1 MiB that a runner shows, and is "
+                    "left out\n");
+  }
+}
+
 /* Adds to what other commands of the step wrote. A summary of more than 1 MiB would be dropped
  * whole by the runner, so that this one is left out instead. */
-static enum diva_status append_summary(const struct texts *texts, struct diva_error *error) {
+static enum diva_status append_summary(const struct texts *texts,
+                                       const struct cli_settings *settings,
+                                       struct diva_error *error) {
   const long long most = 1024LL * 1024;
   const char *const path = summary_path();
   struct stat before = {0};
@@ -201,6 +213,7 @@ static enum diva_status append_summary(const struct texts *texts, struct diva_er
   }
   if (before.st_size + (long long)strlen(texts->summary) + 1 > most) {
     fclose(file);
+    note_full_summary(path, settings);
     return DIVA_OK;
   }
   bool good = fprintf(file, "%s\n", texts->summary) >= 0 && fflush(file) == 0;
@@ -237,7 +250,7 @@ enum diva_status cli_check_outputs_write(const struct cli_settings *settings,
     status = print(&texts, settings, error);
   }
   if (!status) {
-    status = append_summary(&texts, error);
+    status = append_summary(&texts, settings, error);
   }
   if (!status) {
     status = commit(&texts, error);

@@ -22,10 +22,38 @@ static bool has_class(const struct diva_dataset *dataset, const char *name) {
   return false;
 }
 
+/* Classes without names go by their number. */
+static bool state_has_class(const struct diva_state *state, const char *name) {
+  struct diva_state_info info = {0};
+  char digits[24];
+  if (state) {
+    diva_state_describe(state, &info);
+  }
+  for (int64_t c = 0; c < info.outputs && !info.has_targets; c++) {
+    const char *const known = diva_state_class_name(state, c);
+    snprintf(digits, sizeof digits, "%lld", (long long)c);
+    if (strcmp(known ? known : digits, name) == 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
+static bool state_has_group(const struct diva_state *state, const char *name) {
+  const char *at = state ? diva_state_group_name(state, 0) : NULL;
+  for (int64_t g = 0; at; at = diva_state_group_name(state, ++g)) {
+    if (strcmp(at, name) == 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
 static void note_class(FILE *out, const struct cli_check_inputs *inputs, const char *path,
                        const char *name) {
   char hint[CLI_HINT_SIZE];
-  if (!has_class(inputs->dataset, name) && !has_class(inputs->baseline, name)) {
+  if (!has_class(inputs->dataset, name) && !has_class(inputs->baseline, name) &&
+      !state_has_class(inputs->state, name)) {
     fprintf(out, "note: %s: class-error: there is no class '", path);
     cli_print_name(out, name);
     fprintf(out, "'%s\n", cli_class_hint(inputs->dataset, name, hint));
@@ -43,7 +71,8 @@ static void note_group(FILE *out, const struct cli_check_inputs *inputs,
   }
   const char *const name = subject + length + 1;
   if (cli_group_find(inputs->dataset, name) < 0 &&
-      (!inputs->baseline || cli_group_find(inputs->baseline, name) < 0)) {
+      (!inputs->baseline || cli_group_find(inputs->baseline, name) < 0) &&
+      !state_has_group(inputs->state, name)) {
     fprintf(out, "note: %s: group-error: no row has %s '", settings->policy, factor);
     cli_print_name(out, name);
     fprintf(out, "'%s\n", cli_group_hint(inputs->dataset, name, hint));

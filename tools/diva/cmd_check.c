@@ -2,12 +2,15 @@
 #define _POSIX_C_SOURCE 200809L
 #include "check_outputs.h"
 #include "check_subjects.h"
+#include "group_name.h"
 #include "meter.h"
 #include "output.h"
+#include "summary.h"
 
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #define FIELD(member) offsetof(struct cli_settings, member)
@@ -44,9 +47,20 @@ static enum diva_status init(const struct cli_request *request, struct diva_erro
   return status;
 }
 
+/* Names of the splits by code, to be freed; NULL without memory. */
+static const char **list_splits(const struct diva_dataset *splits) {
+  const int64_t count = cli_group_count(splits);
+  const char **names = calloc((size_t)count + 1, sizeof *names);
+  for (int64_t i = 0; names && i < count; i++) {
+    names[i] = diva_dataset_group_name(splits, i);
+  }
+  return names;
+}
+
 static enum diva_status hold(const struct cli_check_inputs *inputs,
                              const struct cli_settings *settings, struct cli_meter *meter,
                              struct diva_check **out, struct diva_error *error) {
+  const char **names = NULL;
   struct diva_check_options options;
   diva_check_options_init(&options);
   options.analysis = settings->analysis;
@@ -55,10 +69,18 @@ static enum diva_status hold(const struct cli_check_inputs *inputs,
   options.baseline = inputs->baseline;
   options.state = inputs->state;
   options.target = inputs->target;
-  options.split = inputs->splits ? diva_dataset_groups(inputs->splits) : NULL;
   options.group = settings->dataset.group;
   options.today = inputs->today;
+  if (inputs->splits) {
+    names = list_splits(inputs->splits);
+    if (!names) {
+      return diva_error_set(error, DIVA_ERROR_RESOURCE, "out of memory for the names of splits");
+    }
+    options.split = diva_dataset_groups(inputs->splits);
+    options.split_names = names;
+  }
   const enum diva_status status = diva_check_run(inputs->dataset, &options, out, error);
+  free(names);
   return cli_check_inputs_blame(inputs, status, error);
 }
 
@@ -106,6 +128,16 @@ static void start_digests(const struct cli_check_inputs *inputs,
   }
 }
 
+/* What the person would want to know of before the verdict. */
+static void note(const struct cli_check_inputs *inputs, const struct cli_settings *settings) {
+  if (*inputs->groups_apart) {
+    fprintf(stderr, "note: groups are not compared with the baseline's: ");
+    cli_print_name(stderr, inputs->groups_apart);
+    fputc('\n', stderr);
+  }
+  cli_check_subjects_note(stderr, inputs, settings);
+}
+
 static enum diva_status check(const struct cli_request *request, struct diva_error *error) {
   const struct cli_settings *settings = request->settings;
   struct cli_check_inputs inputs;
@@ -117,7 +149,7 @@ static enum diva_status check(const struct cli_request *request, struct diva_err
     status = cli_check_outputs_check(settings, &inputs, error);
   }
   if (!status && !settings->quiet) {
-    cli_check_subjects_note(stderr, &inputs, settings);
+    note(&inputs, settings);
   }
   if (!status) {
     start_digests(&inputs, settings);

@@ -82,7 +82,7 @@ static enum diva_status run(const struct cli_request *request, struct diva_error
   struct diva_state *merged = NULL;
   struct cli_meter meter;
   cli_meter_start(&meter, settings->quiet);
-  enum diva_status status = cli_state_check_output(request, "merge", NULL, error);
+  enum diva_status status = cli_state_check_output(request, "merge", NULL, NULL, error);
   if (!status) {
     status = read_states(request, &states, error);
   }

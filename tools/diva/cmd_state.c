@@ -195,13 +195,14 @@ static enum diva_status run(const struct cli_request *request, struct diva_error
                             "state: --old is what --from was made of: give both");
   }
   if (!status) {
-    status = cli_state_check_output(request, "state", NULL, error);
+    status = cli_state_check_output(request, "state", NULL, NULL, error);
   }
   if (!status) {
     status = open_inputs(&making, error);
   }
   if (!status) {
-    status = cli_state_check_output(request, "state", making.session.dataset, error);
+    status =
+        cli_state_check_output(request, "state", making.session.dataset, making.old_dataset, error);
   }
   if (!status) {
     status = make(&making, error);

@@ -26,6 +26,11 @@ static char *folder_of(const char *path) {
   return strndup(name, length);
 }
 
+static enum diva_status refuse_input(const char *path, struct diva_error *error) {
+  return diva_error_set(error, DIVA_ERROR_USAGE,
+                        "%s: is an input, and would be written over; choose another name", path);
+}
+
 static enum diva_status check_folder(const char *path, struct diva_error *error) {
   struct stat about;
   char *folder = folder_of(path);
@@ -71,8 +76,7 @@ enum diva_status cli_output_check(const char *path, const struct diva_dataset *d
                           "%s: not a regular file; '-' stands for standard output", path);
   }
   if (is_file_of(&about, dataset) || is_file_of(&about, validation)) {
-    return diva_error_set(error, DIVA_ERROR_USAGE,
-                          "%s: is an input, and would be written over; choose another name", path);
+    return refuse_input(path, error);
   }
   return DIVA_OK;
 }
@@ -97,6 +101,20 @@ static bool is_same_inode(const char *a, const char *b) {
   struct stat one, other;
   return stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_dev == other.st_dev &&
          one.st_ino == other.st_ino;
+}
+
+enum diva_status cli_output_check_input(const char *path, const char *input,
+                                        struct diva_error *error) {
+  struct cli_staged sidecar;
+  if (is_same_inode(path, input)) {
+    return refuse_input(path, error);
+  }
+  enum diva_status status = cli_staged_name(&sidecar, path, CLI_PROVENANCE_SUFFIX, error);
+  if (!status && is_same_inode(sidecar.path, input)) {
+    status = refuse_input(sidecar.path, error);
+  }
+  cli_staged_abandon(&sidecar);
+  return status;
 }
 
 static const char *name_in_folder(const char *path) {

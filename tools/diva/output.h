@@ -24,6 +24,14 @@ enum diva_status cli_output_check_pair(const char *path, const struct diva_datas
                                        const struct diva_dataset *validation,
                                        struct diva_error *error);
 
+/**
+ * Whether a file that is read would be written over by an output or by its provenance.
+ * @param input  a path; one that is not there is no fault here
+ * @return DIVA_ERROR_USAGE, naming it
+ */
+enum diva_status cli_output_check_input(const char *path, const char *input,
+                                        struct diva_error *error);
+
 /** An output and the option that named it. */
 struct cli_named_output {
   const char *path;

@@ -169,13 +169,22 @@ enum diva_status cli_state_print_json(FILE *out, const struct diva_state *state,
 
 enum diva_status cli_state_check_output(const struct cli_request *request, const char *command,
                                         const struct diva_dataset *inputs,
+                                        const struct diva_dataset *old_inputs,
                                         struct diva_error *error) {
-  const char *output = request->settings->output;
+  const struct cli_settings *settings = request->settings;
+  const char *output = settings->output;
   if (!output || strcmp(output, "-") == 0) {
     return diva_error_set(error, DIVA_ERROR_USAGE, "%s: a state goes to a file: add -o OUT.state",
                           command);
   }
-  return cli_output_check_pair(output, inputs, NULL, error);
+  enum diva_status status = cli_output_check_pair(output, inputs, old_inputs, error);
+  for (int i = 0; !status && i < request->file_count; i++) {
+    status = cli_output_check_input(output, request->files[i], error);
+  }
+  if (!status && settings->from_state) {
+    status = cli_output_check_input(output, settings->from_state, error);
+  }
+  return status;
 }
 
 static const struct cli_option out_options[] = {

@@ -25,9 +25,13 @@ void cli_state_print(FILE *out, const struct diva_state *state, const char *name
 enum diva_status cli_state_print_json(FILE *out, const struct diva_state *state, const char *name,
                                       struct diva_error *error);
 
-/** Refuses an output that is missing or cannot be written. `inputs` may be NULL. */
+/**
+ * Refuses an output that is missing, cannot be written, or is one of the files that the command
+ * line names or of the datasets' (each may be NULL).
+ */
 enum diva_status cli_state_check_output(const struct cli_request *request, const char *command,
                                         const struct diva_dataset *inputs,
+                                        const struct diva_dataset *old_inputs,
                                         struct diva_error *error);
 
 /** -o of the commands that write a state. */

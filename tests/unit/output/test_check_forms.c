@@ -103,6 +103,42 @@ Test(check_forms, text_keeps_every_name_on_its_line) {
   check_fixture_free(&fixture);
 }
 
+/* A runner skips blanks before it looks for a command, those of Unicode too. */
+static int count_commands(const char *text) {
+  int count = 0;
+  for (const char *line = text; line; line = strchr(line, '\n')) {
+    line += *line == '\n';
+    const char *at = line;
+    while (*at == ' ' || strncmp(at, "\xc2\xa0", 2) == 0) {
+      at += *at == ' ' ? 1 : 2;
+    }
+    count += strncmp(at, "::", 2) == 0;
+  }
+  return count;
+}
+
+Test(check_forms, no_name_is_a_command_at_the_start_of_a_line) {
+  static const char *const names[] = {"::error::x", "  ::add-mask::x", "\xc2\xa0::error::x",
+                                      ":::error::x"};
+  static const enum diva_check_format formats[] = {DIVA_CHECK_AS_TEXT, DIVA_CHECK_AS_JUNIT,
+                                                   DIVA_CHECK_AS_MARKDOWN, DIVA_CHECK_AS_JSON,
+                                                   DIVA_CHECK_AS_SARIF};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    struct check_fixture fixture;
+    check_fixture_make(&fixture, 3);
+    check_fixture_spoil(&fixture, names[i]);
+    for (size_t f = 0; f < sizeof formats / sizeof *formats; f++) {
+      char *const text = check_fixture_text(&fixture, formats[f]);
+      cr_expect_eq(count_commands(text), 0, "%s in form %d", names[i], (int)formats[f]);
+      diva_string_free(text);
+    }
+    char *const commands = check_fixture_text(&fixture, DIVA_CHECK_AS_ANNOTATIONS);
+    cr_expect_eq(count_commands(commands), 2);
+    diva_string_free(commands);
+    check_fixture_free(&fixture);
+  }
+}
+
 Test(check_forms, long_names_are_cut_between_characters) {
   struct check_fixture fixture;
   char name[2000];

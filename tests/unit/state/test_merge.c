@@ -244,6 +244,7 @@ Test(merge, groups_of_one_name_are_one_group, .init = fixture_begin, .fini = fix
   diva_state_describe(merged, &info);
   diva_state_rows(merged, &rows);
   cr_expect_eq(info.groups, 3);
+  cr_expect_str_eq(info.factor, "groups/site");
   for (int g = 0; g < 3; g++) {
     diva_state_group(merged, g, &part);
     cr_expect_str_eq(diva_state_group_name(merged, g), names[g]);
