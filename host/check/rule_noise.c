@@ -50,10 +50,11 @@ static enum diva_status clean(const struct diva_check_run *run,
   return DIVA_OK;
 }
 
-/* Rows that are as they were in the baseline have been judged then. */
+/* Rows that are as they were in the baseline have been judged then; a baseline of targets has no
+ * labels to judge. */
 static bool is_news(const struct diva_check_run *run, int64_t i) {
   const int64_t j = run->match.before_of[i];
-  return !run->has_baseline || j < 0 || run->after.classes[i] != run->before.classes[j] ||
+  return j < 0 || !run->before.classes || run->after.classes[i] != run->before.classes[j] ||
          !diva_check_is_same(&run->after, &run->before, &run->match, i);
 }
 

@@ -313,25 +313,14 @@ Test(check_edges, unseen_groups_are_a_figure_without_a_baseline) {
   version_free(&after);
 }
 
-/* A dataset of targets, y = 2 x_0 + noise. */
+/* Targets y = 2 x_0 + noise. */
 static void open_targets(struct version *version, double noise, double *y) {
   struct reference_random random = {4};
-  struct diva_dataset_arrays arrays;
-  struct diva_error error;
   for (int64_t i = 0; i < version->rows; i++) {
     y[i] =
         2.0 * (double)version->features[i * version->columns] + noise * reference_normal(&random);
   }
-  diva_dataset_arrays_init(&arrays);
-  arrays.rows = version->rows;
-  arrays.columns = version->columns;
-  arrays.outputs = 1;
-  arrays.feature_type = DIVA_FLOAT32;
-  arrays.features = version->features;
-  arrays.targets = y;
-  diva_dataset_close(version->dataset);
-  cr_assert(diva_dataset_from_arrays(&arrays, &version->dataset, &error) == DIVA_OK, "%s",
-            error.message);
+  version_open_targets(version, y);
 }
 
 Test(check_edges, targets_are_judged_by_their_loss) {

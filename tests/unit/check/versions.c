@@ -112,6 +112,22 @@ struct diva_dataset *version_open(struct version *version) {
   return version->dataset;
 }
 
+struct diva_dataset *version_open_targets(struct version *version, const double *targets) {
+  struct diva_dataset_arrays arrays;
+  struct diva_error error;
+  diva_dataset_arrays_init(&arrays);
+  arrays.rows = version->rows;
+  arrays.columns = version->columns;
+  arrays.outputs = 1;
+  arrays.feature_type = DIVA_FLOAT32;
+  arrays.features = version->features;
+  arrays.targets = targets;
+  diva_dataset_close(version->dataset);
+  const enum diva_status status = diva_dataset_from_arrays(&arrays, &version->dataset, &error);
+  cr_assert(status == DIVA_OK, "%s", error.message);
+  return version->dataset;
+}
+
 void version_free(struct version *version) {
   diva_dataset_close(version->dataset);
   free(version->features);
@@ -139,18 +155,23 @@ static struct diva_dataset *reopen(struct version *version) {
   return version_open(version);
 }
 
-struct checked version_check(struct version *after, struct version *before, struct version *target,
+struct checked dataset_check(struct diva_dataset *dataset,
                              const struct diva_check_options *options) {
-  struct diva_check_options mine = *options;
   struct checked checked = {0};
   struct diva_error error = {0};
-  mine.baseline = reopen(before);
-  mine.target = reopen(target);
-  const enum diva_status status = diva_check_run(reopen(after), &mine, &checked.check, &error);
+  const enum diva_status status = diva_check_run(dataset, options, &checked.check, &error);
   cr_assert(status == DIVA_OK, "%s", error.message);
   diva_check_summary(checked.check, &checked.summary);
   checked.results = diva_check_results(checked.check);
   return checked;
+}
+
+struct checked version_check(struct version *after, struct version *before, struct version *target,
+                             const struct diva_check_options *options) {
+  struct diva_check_options mine = *options;
+  mine.baseline = reopen(before);
+  mine.target = reopen(target);
+  return dataset_check(reopen(after), &mine);
 }
 
 void checked_free(struct checked *checked) {

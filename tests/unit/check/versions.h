@@ -35,6 +35,10 @@ struct version version_join(const struct version *a, const struct version *b);
 
 /** Opens the rows as they are now; closed by version_free(). */
 struct diva_dataset *version_open(struct version *version);
+
+/** Opens the rows, without ids, as a dataset of one target each in place of labels; closed by
+ * version_free(). */
+struct diva_dataset *version_open_targets(struct version *version, const double *targets);
 void version_free(struct version *version);
 
 /** What came of a check. */
@@ -49,6 +53,10 @@ struct diva_check_options version_options(void);
 
 /** Checks `after` against `before` (NULL: no baseline) and the target (NULL: none). */
 struct checked version_check(struct version *after, struct version *before, struct version *target,
+                             const struct diva_check_options *options);
+
+/** The same of datasets that are open; those of the options. */
+struct checked dataset_check(struct diva_dataset *dataset,
                              const struct diva_check_options *options);
 void checked_free(struct checked *checked);
 
