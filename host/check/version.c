@@ -60,12 +60,20 @@ const char *diva_check_id(const struct diva_check_version *version, int64_t row,
                         : diva_dataset_id(version->dataset, row, scratch);
 }
 
-static const char *own_class_name(const struct diva_check_version *version, int64_t number) {
+/* A text of a version by number, borrowed from it or scratch; NULL: it has none such. */
+typedef const char *(*text_of)(const struct diva_check_version *version, int64_t number,
+                               char scratch[DIVA_ID_SCRATCH_SIZE]);
+
+static const char *own_class_name(const struct diva_check_version *version, int64_t number,
+                                  char scratch[DIVA_ID_SCRATCH_SIZE]) {
+  (void)scratch;
   return version->state ? diva_state_class_name(version->state, number)
                         : diva_dataset_class_name(version->dataset, number);
 }
 
-static const char *own_group_name(const struct diva_check_version *version, int64_t number) {
+static const char *own_group_name(const struct diva_check_version *version, int64_t number,
+                                  char scratch[DIVA_ID_SCRATCH_SIZE]) {
+  (void)scratch;
   return version->state ? diva_state_group_name(version->state, number)
                         : diva_dataset_group_name(version->dataset, number);
 }
@@ -81,35 +89,43 @@ static uint64_t hash_text(const char *text) {
   return hash ^ hash >> 29;
 }
 
-/* Rows of a version by id: open addressing, 1 + row. */
-struct id_table {
+/* Ids or names of a version: open addressing, 1 + number. */
+struct text_table {
   const struct diva_check_version *version;
+  text_of text;
+  int64_t count;
   int64_t *slots; /* owned */
   uint64_t mask;
 };
 
-static int64_t find_slot(const struct id_table *table, const char *id) {
+static int64_t find_slot(const struct text_table *table, const char *text) {
   char scratch[DIVA_ID_SCRATCH_SIZE];
-  uint64_t slot = hash_text(id) & table->mask;
+  uint64_t slot = hash_text(text) & table->mask;
   while (table->slots[slot] &&
-         strcmp(diva_check_id(table->version, table->slots[slot] - 1, scratch), id) != 0) {
+         strcmp(table->text(table->version, table->slots[slot] - 1, scratch), text) != 0) {
     slot = (slot + 1) & table->mask;
   }
   return (int64_t)slot;
 }
 
-static enum diva_status make_table(const struct diva_check_version *version, struct id_table *table,
+/* What has no text has no place in the table. */
+static enum diva_status make_table(const struct diva_check_version *version, text_of text,
+                                   int64_t count, struct text_table *table,
                                    struct diva_error *error) {
   char scratch[DIVA_ID_SCRATCH_SIZE];
   int64_t size = 16;
-  while (size < 2 * version->rows) {
+  while (size < 2 * count) {
     size *= 2;
   }
-  *table = (struct id_table){.version = version, .mask = (uint64_t)size - 1};
+  *table = (struct text_table){
+      .version = version, .text = text, .count = count, .mask = (uint64_t)size - 1};
   const enum diva_status status =
-      diva_allocate(size, sizeof *table->slots, "a table of ids", (void **)&table->slots, error);
-  for (int64_t j = 0; j < version->rows && status == DIVA_OK; j++) {
-    table->slots[find_slot(table, diva_check_id(version, j, scratch))] = j + 1;
+      diva_allocate(size, sizeof *table->slots, "a table of names", (void **)&table->slots, error);
+  for (int64_t j = 0; j < count && status == DIVA_OK; j++) {
+    const char *own = text(version, j, scratch);
+    if (own) {
+      table->slots[find_slot(table, own)] = j + 1;
+    }
   }
   return status;
 }
@@ -118,8 +134,8 @@ static enum diva_status match_ids(const struct diva_check_version *after,
                                   const struct diva_check_version *before,
                                   struct diva_check_match *out, struct diva_error *error) {
   char scratch[DIVA_ID_SCRATCH_SIZE];
-  struct id_table table;
-  const enum diva_status status = make_table(before, &table, error);
+  struct text_table table;
+  const enum diva_status status = make_table(before, diva_check_id, before->rows, &table, error);
   for (int64_t i = 0; i < after->rows && status == DIVA_OK; i++) {
     out->before_of[i] = table.slots[find_slot(&table, diva_check_id(after, i, scratch))] - 1;
   }
@@ -166,30 +182,40 @@ static enum diva_status match_rows(const struct diva_check_version *after,
   return status;
 }
 
-typedef const char *(*name_of)(const struct diva_check_version *version, int64_t number);
+/* The number in a table of what another version numbers and names so: of the same name, or of the
+ * same number where either has no name; -1: none. */
+static int64_t find_number(const struct text_table *table, const char *wanted, int64_t number) {
+  char scratch[DIVA_ID_SCRATCH_SIZE];
+  const char *same = number < table->count ? table->text(table->version, number, scratch) : NULL;
+  if (wanted && same && strcmp(wanted, same) == 0) {
+    return number;
+  }
+  const int64_t found = wanted ? table->slots[find_slot(table, wanted)] - 1 : -1;
+  if (found >= 0) {
+    return found;
+  }
+  return number < table->count && !(wanted && same) ? number : -1;
+}
 
 /* Names of one kind in both versions: a number of the baseline becomes that of the same name, or
- * the next free one. Quadratic in the names that the two number differently. */
+ * the next free one. */
 static enum diva_status match_names(const struct diva_check_version *after, int64_t count_after,
                                     const struct diva_check_version *before, int64_t count_before,
-                                    name_of name, int32_t **of, int64_t *count,
+                                    text_of name, int32_t **of, int64_t *count,
                                     struct diva_error *error) {
+  char scratch[DIVA_ID_SCRATCH_SIZE];
+  struct text_table table = {0};
   *count = count_after;
-  const enum diva_status status =
+  enum diva_status status =
       diva_allocate(count_before, sizeof **of, "matched names", (void **)of, error);
+  if (status == DIVA_OK) {
+    status = make_table(after, name, count_after, &table, error);
+  }
   for (int64_t c = 0; c < count_before && status == DIVA_OK; c++) {
-    const char *wanted = name(before, c);
-    const char *same = name(after, c);
-    int64_t found = c < count_after ? c : -1;
-    if (wanted && same && strcmp(wanted, same) != 0) {
-      found = -1;
-    }
-    for (int64_t a = 0; wanted && found < 0 && a < count_after; a++) {
-      const char *candidate = name(after, a);
-      found = candidate && strcmp(candidate, wanted) == 0 ? a : -1;
-    }
+    const int64_t found = find_number(&table, name(before, c, scratch), c);
     (*of)[c] = (int32_t)(found >= 0 ? found : (*count)++);
   }
+  free(table.slots);
   return status;
 }
 
@@ -277,7 +303,7 @@ const char *diva_check_class_name(const struct diva_check_version *after,
                                   char scratch[DIVA_ID_SCRATCH_SIZE]) {
   const bool is_own = number < after->outputs;
   const int64_t code = is_own ? number : find_code(match->class_of, before->outputs, number);
-  const char *name = own_class_name(is_own ? after : before, code);
+  const char *name = own_class_name(is_own ? after : before, code, scratch);
   if (name) {
     return name;
   }
@@ -290,5 +316,6 @@ const char *diva_check_group_name(const struct diva_check_version *after,
                                   const struct diva_check_match *match, int64_t number) {
   const bool is_own = number < after->group_count;
   const int64_t code = is_own ? number : find_code(match->group_of, before->group_count, number);
-  return own_group_name(is_own ? after : before, code);
+  char unused[DIVA_ID_SCRATCH_SIZE];
+  return own_group_name(is_own ? after : before, code, unused);
 }

@@ -51,7 +51,7 @@ struct diva_check_match {
 };
 
 /** Matches rows by id (by number where either has no ids), classes by name (by number where either
- * has no names), groups by name, and fills `classes` and `groups_both`. Cost: O(n). */
+ * has no names), groups by name, and fills `classes` and `groups_both`. Cost: O(rows + names). */
 enum diva_status diva_check_match(struct diva_check_version *after,
                                   struct diva_check_version *before, /**< NULL: no baseline */
                                   struct diva_check_match *out, struct diva_error *error);
