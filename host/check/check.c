@@ -64,22 +64,21 @@ static enum diva_status check_options(const struct diva_check_options *options,
   return diva_version_check(options->policy.version, "diva_policy", error);
 }
 
-/* Target labels in the numbering of both versions. */
-static enum diva_status number_target(struct diva_check_run *run, struct diva_error *error) {
-  const struct diva_check_version *target = &run->target;
-  enum diva_status status = diva_allocate(target->rows, sizeof *run->target_rows, "target rows",
-                                          (void **)&run->target_rows, error);
-  if (status == DIVA_OK && target->labels) {
-    status = diva_allocate(target->rows, sizeof *run->target_classes, "target labels",
-                           (void **)&run->target_classes, error);
-  }
-  for (int64_t i = 0; i < target->rows && status == DIVA_OK; i++) {
+static enum diva_status number_rows(struct diva_check_run *run, struct diva_error *error) {
+  const int64_t rows = run->target.rows;
+  const enum diva_status status = diva_allocate(rows, sizeof *run->target_rows, "target rows",
+                                                (void **)&run->target_rows, error);
+  for (int64_t i = 0; i < rows && status == DIVA_OK; i++) {
     run->target_rows[i] = i;
-    if (target->labels) {
-      run->target_classes[i] = target->labels[i];
-    }
   }
   return status;
+}
+
+/* A class more than the versions have is judged as an error; targets and base outputs are not. */
+static bool is_too_wide(const struct diva_check_run *run) {
+  struct diva_dataset_info info;
+  diva_dataset_describe(run->target.dataset, &info);
+  return (info.has_targets || info.has_base_outputs) && info.outputs > run->after.outputs;
 }
 
 static enum diva_status open_target(struct diva_check_run *run, struct diva_dataset *target,
@@ -90,15 +89,14 @@ static enum diva_status open_target(struct diva_check_run *run, struct diva_data
   diva_check_version_open(target, &run->target);
   run->has_target = true;
   if (run->target.columns != run->after.columns ||
-      run->target.has_targets != run->after.has_targets ||
-      run->target.outputs > run->after.outputs) {
+      run->target.has_targets != run->after.has_targets || is_too_wide(run)) {
     return diva_error_set(error, DIVA_ERROR_INPUT,
                           "target: %lld columns and %lld outputs do not go with %lld columns and "
                           "%lld outputs",
                           (long long)run->target.columns, (long long)run->target.outputs,
                           (long long)run->after.columns, (long long)run->after.outputs);
   }
-  return number_target(run, error);
+  return number_rows(run, error);
 }
 
 /* The first value that is none, in words; false: there is none. */
@@ -212,6 +210,10 @@ static enum diva_status prepare(struct diva_check_run *run, struct diva_dataset 
     status =
         diva_check_match(&run->after, run->has_baseline ? &run->before : NULL, &run->match, error);
   }
+  if (status == DIVA_OK && run->has_target) {
+    status = diva_check_match_target(&run->after, run->has_baseline ? &run->before : NULL,
+                                     &run->target, &run->match, error);
+  }
   if (status == DIVA_OK) {
     status = read_content(run, error);
   }
@@ -297,7 +299,6 @@ static void close_run(struct diva_check_run *run) {
   diva_check_version_close(&run->after);
   diva_check_version_close(&run->before);
   diva_check_version_close(&run->target);
-  free(run->target_classes);
   free(run->target_rows);
   diva_state_destroy(run->sums);
 }

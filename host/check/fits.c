@@ -2,6 +2,7 @@
 #include "run.h"
 
 #include "host/core/core.h"
+#include "host/dataset/dataset_internal.h"
 #include "host/dataset/view.h"
 
 #include <math.h>
@@ -28,25 +29,27 @@ static int32_t own_class(const struct diva_check_run *run, const struct diva_che
   return -1;
 }
 
-/* The target with its labels in the numbering of a version; those it has no class for become its
- * first class and are judged by their own number. */
+/* The target with its labels in the numbering of a version. Those that it has no class for are left
+ * out, but are judged by their own number all the same: each is an error. */
 static enum diva_status open_target(const struct diva_check_run *run,
                                     const struct diva_check_version *version,
                                     struct diva_dataset **out, struct diva_error *error) {
   const int64_t rows = run->target.rows;
   int32_t *labels = NULL;
-  if (!run->target_classes) {
+  if (!run->target.classes) {
     return diva_view_open(run->target.dataset, NULL, NULL, out, error);
   }
   enum diva_status status =
       diva_allocate(rows, sizeof *labels, "target labels", (void **)&labels, error);
   for (int64_t i = 0; i < rows && status == DIVA_OK; i++) {
-    const int32_t number = run->target_classes[i];
-    const int32_t own = number >= 0 ? own_class(run, version, number) : -1;
-    labels[i] = number >= 0 && own < 0 ? 0 : own;
+    const int32_t number = run->target.classes[i];
+    labels[i] = number >= 0 ? own_class(run, version, number) : -1;
   }
   if (status == DIVA_OK) {
     status = diva_view_open(run->target.dataset, NULL, labels, out, error);
+  }
+  if (status == DIVA_OK) {
+    (*out)->info.outputs = version->outputs;
   }
   free(labels);
   return status;
@@ -88,8 +91,9 @@ static double judge_row(const struct diva_check_run *run, const struct diva_chec
   if (i < version->rows) {
     return fit->columns.weight[i] > 0.0 ? (double)(predicted != version->labels[i]) : (double)NAN;
   }
+  const int32_t given = run->target.classes[i - version->rows];
   const int32_t both = version == &run->before ? run->match.class_of[predicted] : predicted;
-  return (double)(both != run->target_classes[i - version->rows]);
+  return given >= 0 ? (double)(both != given) : (double)NAN;
 }
 
 static enum diva_status judge(const struct diva_check_run *run,
@@ -109,6 +113,11 @@ static enum diva_status judge(const struct diva_check_run *run,
   return status;
 }
 
+/* A target without a row of a class that the version has is none. */
+static bool has_loss(const struct diva_dataset *target) {
+  return target && target->info.labelled_rows > 0;
+}
+
 static enum diva_status solve(const struct diva_check_run *run,
                               const struct diva_check_version *version,
                               const struct diva_analysis_options *options,
@@ -123,9 +132,9 @@ static enum diva_status solve(const struct diva_check_run *run,
     status = diva_view_open(version->dataset, target, NULL, &view, error);
   }
   if (status == DIVA_OK) {
-    /* The derivative is that of the target's loss where there is a target. */
-    status = diva_analysis_run(view, options->derivative ? target : NULL, options, &out->analysis,
-                               error);
+    /* The derivative is that of the target's loss where there is a target with a loss. */
+    const bool asks = options->derivative && has_loss(target);
+    status = diva_analysis_run(view, asks ? target : NULL, options, &out->analysis, error);
   }
   diva_dataset_close(view);
   diva_dataset_close(target);

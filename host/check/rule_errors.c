@@ -18,18 +18,21 @@ static const char *obstacle(const struct diva_check_run *run) {
   return run->has_baseline ? run->incomparable : NULL;
 }
 
-static double mean_loss(const struct diva_check_run *run, const struct diva_check_fit *fit) {
-  const int64_t from = run->has_target ? fit->rows : 0;
-  const int64_t to = run->has_target ? fit->columns.rows : fit->rows;
+static double mean_loss(const struct diva_check_run *run, const struct diva_check_fit *fit,
+                        const struct diva_check_fit *other) {
+  const int64_t rows = run->has_target ? run->target.rows : fit->rows;
   double sum = 0.0;
-  double rows = 0.0;
-  for (int64_t i = from; i < to; i++) {
-    if (!isnan(fit->loss[i])) {
-      sum += fit->loss[i];
-      rows += 1.0;
+  double counted = 0.0;
+  for (int64_t i = 0; i < rows; i++) {
+    /* A target row of a class that one version lacks has a loss in the other alone. */
+    const bool is_shared = !run->has_target || !isnan(other->loss[other->rows + i]);
+    const double loss = fit->loss[run->has_target ? fit->rows + i : i];
+    if (is_shared && !isnan(loss)) {
+      sum += loss;
+      counted += 1.0;
     }
   }
-  return sum / rows;
+  return sum / counted;
 }
 
 /* Without a baseline there is a figure, and nothing to hold it against. */
@@ -84,9 +87,14 @@ enum diva_status diva_check_loo_error(struct diva_check_run *run, struct diva_er
     return find_loss(run, &finding, error);
   }
   diva_check_change_words(&finding, words);
+  const double loss = mean_loss(run, &run->now, &run->then);
+  if (isnan(loss)) {
+    return diva_check_find(run->findings, DIVA_RULE_LOO_ERROR, &finding, error, "%s %s",
+                           measure(run), words);
+  }
   return diva_check_find(run->findings, DIVA_RULE_LOO_ERROR, &finding, error,
-                         "%s %s; loss %.4g, was %.4g", measure(run), words,
-                         mean_loss(run, &run->now), mean_loss(run, &run->then));
+                         "%s %s; loss %.4g, was %.4g", measure(run), words, loss,
+                         mean_loss(run, &run->then, &run->now));
 }
 
 static enum diva_status find_class(struct diva_check_run *run, int64_t c,
@@ -101,7 +109,8 @@ static enum diva_status find_class(struct diva_check_run *run, int64_t c,
                          finding.subject, measure(run), words);
 }
 
-/* Intervals hold together, however many classes there are (Bonferroni). */
+/* Intervals hold together, however many classes there are (Bonferroni). Classes that only the
+ * target has are errors of both versions, and no class of theirs. */
 static enum diva_status find_classes(struct diva_check_run *run,
                                      const struct diva_mean_change *changes,
                                      struct diva_error *error) {
@@ -124,6 +133,7 @@ static enum diva_status find_classes(struct diva_check_run *run,
 }
 
 enum diva_status diva_check_class_error(struct diva_check_run *run, struct diva_error *error) {
+  const int64_t codes = run->has_target ? run->match.target_class_count : run->match.class_count;
   struct diva_mean_change *changes = NULL;
   const char *why = !run->after.labels   ? "a dataset of targets has no classes"
                     : !run->has_baseline ? "there is no baseline"
@@ -133,14 +143,13 @@ enum diva_status diva_check_class_error(struct diva_check_run *run, struct diva_
   }
   enum diva_status status = diva_check_fits(run, error);
   if (status == DIVA_OK) {
-    status = diva_allocate(run->match.class_count, sizeof *changes, "class errors",
-                           (void **)&changes, error);
+    status = diva_allocate(codes, sizeof *changes, "class errors", (void **)&changes, error);
   }
   if (status == DIVA_OK) {
     struct diva_mean_change_request request = diva_check_outcomes(run, &run->now, &run->then);
-    request.codes = run->match.class_count;
-    request.codes_after = run->has_target ? run->target_classes : run->after.classes;
-    request.codes_before = run->has_target ? run->target_classes : run->before.classes;
+    request.codes = codes;
+    request.codes_after = run->has_target ? run->target.classes : run->after.classes;
+    request.codes_before = run->has_target ? run->target.classes : run->before.classes;
     status = diva_mean_changes(&request, changes, error);
   }
   if (status == DIVA_OK) {

@@ -25,7 +25,6 @@ struct diva_check_run {
   struct diva_check_version after, before, target;
   bool has_baseline, has_target;
   struct diva_check_match match;
-  int32_t *target_classes;  /**< in the numbering of both; -1: no label (owned) */
   int64_t *target_rows;     /**< 0, 1, ...: a target row is itself in the other fit (owned) */
   const char *blocked;      /**< why features cannot be analysed; NULL: they can */
   const char *incomparable; /**< why the baseline cannot be fitted and compared; NULL: it can */

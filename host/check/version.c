@@ -219,6 +219,22 @@ static enum diva_status match_names(const struct diva_check_version *after, int6
   return status;
 }
 
+/* Classes of a target: of this version, else of the baseline, else the next free number. */
+static void match_classes(const struct text_table *after, const struct text_table *before,
+                          const struct diva_check_version *target, int32_t *of,
+                          struct diva_check_match *match) {
+  char scratch[DIVA_ID_SCRATCH_SIZE];
+  match->target_class_count = match->class_count;
+  for (int64_t c = 0; c < target->outputs; c++) {
+    const char *wanted = own_class_name(target, c, scratch);
+    const int64_t now = find_number(after, wanted, c);
+    const int64_t then = now < 0 && before->slots ? find_number(before, wanted, c) : -1;
+    of[c] = (int32_t)(now >= 0    ? now
+                      : then >= 0 ? match->class_of[then]
+                                  : match->target_class_count++);
+  }
+}
+
 static enum diva_status translate(const int32_t *codes, const int32_t *of, int64_t rows,
                                   int32_t **out, struct diva_error *error) {
   if (!codes) {
@@ -264,6 +280,33 @@ enum diva_status diva_check_match(struct diva_check_version *after,
   *out = (struct diva_check_match){0};
   const enum diva_status status = match_rows(after, before, out, error);
   return status == DIVA_OK ? match_codes(after, before, out, error) : status;
+}
+
+enum diva_status diva_check_match_target(const struct diva_check_version *after,
+                                         const struct diva_check_version *before,
+                                         struct diva_check_version *target,
+                                         struct diva_check_match *match, struct diva_error *error) {
+  struct text_table now = {0};
+  struct text_table then = {0};
+  int32_t *of = NULL;
+  if (!target->labels || !after->labels) {
+    return DIVA_OK;
+  }
+  enum diva_status status = make_table(after, own_class_name, after->outputs, &now, error);
+  if (status == DIVA_OK && before && before->labels) {
+    status = make_table(before, own_class_name, before->outputs, &then, error);
+  }
+  if (status == DIVA_OK) {
+    status = diva_allocate(target->outputs, sizeof *of, "matched names", (void **)&of, error);
+  }
+  if (status == DIVA_OK) {
+    match_classes(&now, &then, target, of, match);
+    status = translate(target->labels, of, target->rows, &target->classes, error);
+  }
+  free(now.slots);
+  free(then.slots);
+  free(of);
+  return status;
 }
 
 void diva_check_match_free(struct diva_check_match *match) {

@@ -46,8 +46,9 @@ struct diva_check_match {
   int64_t class_count; /**< in the numbering of both: those of this version, then those that only
                             the baseline has */
   int64_t group_count; /**< likewise */
-  int32_t *class_of;   /**< of each class of the baseline, its number in both */
-  int32_t *group_of;   /**< likewise */
+  int64_t target_class_count; /**< those, then classes that only the target has; 0: no target */
+  int32_t *class_of;          /**< of each class of the baseline, its number in both */
+  int32_t *group_of;          /**< likewise */
 };
 
 /** Matches rows by id (by number where either has no ids), classes by name (by number where either
@@ -55,6 +56,13 @@ struct diva_check_match {
 enum diva_status diva_check_match(struct diva_check_version *after,
                                   struct diva_check_version *before, /**< NULL: no baseline */
                                   struct diva_check_match *out, struct diva_error *error);
+
+/** Fills `classes` of a target by the same rules: a class that neither version has gets a number of
+ * its own, `class_count` or above. Cost: O(rows + names). */
+enum diva_status diva_check_match_target(const struct diva_check_version *after,
+                                         const struct diva_check_version *before,
+                                         struct diva_check_version *target,
+                                         struct diva_check_match *match, struct diva_error *error);
 void diva_check_match_free(struct diva_check_match *match);
 
 /** Whether a row of this version is in the baseline with the same features; the content of both is

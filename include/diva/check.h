@@ -92,11 +92,13 @@ DIVA_API void diva_check_options_init(struct diva_check_options *options);
  * Holds a dataset against every rule that the policy has on.
  *
  * Rows are matched with the baseline's by id (by number where either has no ids, which is said),
- * classes and groups by name where both have names. Errors are those of the ridge model, left out
- * or on the target. What the options leave open of it - scale, kernel, bandwidth, lambda,
- * temperature - is chosen on the baseline and held for this version, so that a difference is the
- * data's and not the choice's; lambda as it is, whatever the number of rows, for it stands for the
- * noise beside the prior. The version is judged by its labels, the baseline by its own.
+ * classes, those of the target too, and groups by name where both have names. A target row of a
+ * class that a version lacks is an error of it, one without a label is not counted. Errors are
+ * those of the ridge model, left out or on the target. What the options leave open of it - scale,
+ * kernel, bandwidth, lambda, temperature - is chosen on the baseline and held for this version, so
+ * that a difference is the data's and not the choice's; lambda as it is, whatever the number of
+ * rows, for it stands for the noise beside the prior. The version is judged by its labels, the
+ * baseline by its own.
  *
  * A rise of an error, of a share, of the estimated noise has an interval in which what both
  * versions share cancels (host/check/mean_change.h), at the policy's confidence; of many classes,

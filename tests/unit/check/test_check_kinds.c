@@ -70,3 +70,124 @@ Test(check_kinds, many_classes_go_by_name_whatever_their_number) {
     version_free(&sets[s]);
   }
 }
+
+/* Whether two checks of the same versions found the same error on their targets. */
+static bool agree(const struct checked *a, const struct checked *b) {
+  const struct diva_check_finding *one = checked_finding(a, DIVA_RULE_LOO_ERROR, NULL);
+  const struct diva_check_finding *other = checked_finding(b, DIVA_RULE_LOO_ERROR, NULL);
+  return one && other && one->after == other->after && one->before == other->before &&
+         strcmp(one->message, other->message) == 0;
+}
+
+Test(check_kinds, target_rows_without_a_label_are_not_counted) {
+  enum { ROWS = 600, TARGET = 200 };
+  struct version before = version_make(1, 0, ROWS);
+  struct version after = version_make(1, 0, ROWS + 100);
+  struct version target = version_make(1, 2 * ROWS, TARGET);
+  const struct diva_check_options options = version_options();
+  int64_t labelled[TARGET / 2];
+  for (int64_t i = 0; i < TARGET / 2; i++) {
+    labelled[i] = 2 * i;
+    target.labels[2 * i + 1] = -1;
+  }
+  struct version half = version_take(&target, labelled, TARGET / 2);
+  struct checked whole = version_check(&after, &before, &target, &options);
+  struct checked part = version_check(&after, &before, &half, &options);
+  cr_expect(agree(&whole, &part), "%s; of the labelled rows alone: %s",
+            result_of(&whole, DIVA_RULE_LOO_ERROR)->message,
+            result_of(&part, DIVA_RULE_LOO_ERROR)->message);
+  checked_free(&whole);
+  checked_free(&part);
+  version_free(&half);
+  version_free(&target);
+  version_free(&after);
+  version_free(&before);
+}
+
+Test(check_kinds, classes_of_the_target_go_by_name_whatever_their_number) {
+  static const char *const names[] = {"cat", "dog", "owl"};
+  static const char *const turned[] = {"owl", "cat", "dog"};
+  struct version before = version_make(1, 0, 600);
+  struct version after = version_make(1, 0, 700);
+  struct version target = version_make(1, 1200, 200);
+  const struct diva_check_options options = version_options();
+  before.names = after.names = target.names = names;
+  struct checked same = version_check(&after, &before, &target, &options);
+  for (int64_t i = 0; i < target.rows; i++) {
+    target.labels[i] = (target.labels[i] + 1) % VERSION_CLASSES;
+  }
+  target.names = turned;
+  struct checked other = version_check(&after, &before, &target, &options);
+  cr_expect(agree(&same, &other), "%s", result_of(&other, DIVA_RULE_LOO_ERROR)->message);
+  cr_expect(strcmp(result_of(&same, DIVA_RULE_ADDED_ROWS)->message,
+                   result_of(&other, DIVA_RULE_ADDED_ROWS)->message) == 0);
+  checked_free(&same);
+  checked_free(&other);
+  version_free(&target);
+  version_free(&after);
+  version_free(&before);
+}
+
+/* Rows whose label is below a number. */
+static struct version take_classes(const struct version *from, int32_t classes) {
+  int64_t *rows = reference_allocate(from->rows, sizeof *rows);
+  int64_t count = 0;
+  for (int64_t i = 0; i < from->rows; i++) {
+    if (from->labels[i] < classes) {
+      rows[count++] = i;
+    }
+  }
+  struct version taken = version_take(from, rows, count);
+  taken.classes = classes;
+  free(rows);
+  return taken;
+}
+
+/* The target still has the class that left; and one that no version ever had. */
+Test(check_kinds, a_class_that_only_the_target_has_is_an_error_and_no_refusal) {
+  static const char *const names[] = {"cat", "dog", "owl"};
+  static const char *const strange[] = {"fox", "cat", "dog", "owl"};
+  struct version before = version_make(1, 0, 600);
+  struct version more = version_make(1, 0, 700);
+  struct version after = take_classes(&more, 2);
+  struct version target = version_make(1, 1200, 200);
+  const struct diva_check_options options = version_options();
+  before.names = after.names = names;
+  target.names = strange;
+  target.classes = 4;
+  for (int64_t i = 0; i < target.rows; i++) {
+    target.labels[i] = i < 20 ? 0 : target.labels[i] + 1;
+  }
+  struct checked checked = version_check(&after, &before, &target, &options);
+  const struct diva_check_finding *owl = checked_finding(&checked, DIVA_RULE_CLASS_ERROR, "owl");
+  cr_assert(owl, "%s", result_of(&checked, DIVA_RULE_CLASS_ERROR)->message);
+  cr_expect(owl->after == 1.0 && owl->before < 0.5 && owl->verdict == DIVA_CHECK_FAIL);
+  cr_expect(!checked_finding(&checked, DIVA_RULE_CLASS_ERROR, "fox"));
+  const struct diva_check_finding *whole = checked_finding(&checked, DIVA_RULE_LOO_ERROR, NULL);
+  cr_expect(whole && whole->before >= 0.1 && whole->after > whole->before,
+            "the twenty rows of the strange class are errors of both");
+  checked_free(&checked);
+  version_free(&target);
+  version_free(&after);
+  version_free(&more);
+  version_free(&before);
+}
+
+Test(check_kinds, a_target_of_nothing_but_strange_classes_is_all_errors) {
+  static const char *const names[] = {"cat", "dog", "owl"};
+  static const char *const strange[] = {"fox", "hen", "jay"};
+  struct version before = version_make(1, 0, 600);
+  struct version after = version_make(1, 0, 700);
+  struct version target = version_make(1, 1200, 200);
+  const struct diva_check_options options = version_options();
+  before.names = after.names = names;
+  target.names = strange;
+  struct checked checked = version_check(&after, &before, &target, &options);
+  const struct diva_check_finding *whole = checked_finding(&checked, DIVA_RULE_LOO_ERROR, NULL);
+  cr_expect(whole && whole->before == 1.0 && whole->after == 1.0);
+  cr_expect(whole && !strstr(whole->message, "nan"), "%s", whole->message);
+  checked_free(&checked);
+  version_free(&target);
+  version_free(&after);
+  version_free(&before);
+}
