@@ -114,7 +114,7 @@ struct diva_check_finding diva_check_finding_none(void) {
 
 static void hold(const struct diva_check_findings *findings, enum diva_rule rule,
                  struct diva_check_finding *finding) {
-  if (isnan(finding->limits.warn) && isnan(finding->limits.fail)) {
+  if (!finding->own_limits) {
     finding->limits = diva_policy_limits(findings->policy, rule, finding->subject, findings->alone);
   }
   finding->verdict = judge(finding->value, finding->limits);

@@ -39,8 +39,8 @@ enum diva_status diva_check_text(struct diva_check_findings *findings, const cha
 
 /**
  * Records what a rule measured. Subject, value, before, after, low and high are taken from
- * `finding` (text copied); limits, unless `finding` has some of its own (not both NaN), waiver and
- * verdict follow from the policy.
+ * `finding` (text copied); limits, unless `finding` has its own, waiver and verdict follow from the
+ * policy.
  */
 enum diva_status diva_check_find(struct diva_check_findings *findings, enum diva_rule rule,
                                  const struct diva_check_finding *finding, struct diva_error *error,

@@ -183,6 +183,7 @@ static enum diva_status find_harmful(struct diva_check_run *run, struct diva_err
   finding.after = rows > 0 ? (double)harmful / (double)rows : 0.0;
   finding.before = 1.0 - HARMFUL_QUANTILE;
   finding.value = diva_share_low(harmful, rows, diva_check_width(run, 1));
+  finding.own_limits = true;
   finding.limits = (struct diva_limits){run->options->policy.harmful_share_warn, (double)NAN};
   return status == DIVA_OK
              ? diva_check_find(run->findings, DIVA_RULE_ADDED_ROWS, &finding, error,

@@ -232,6 +232,7 @@ static enum diva_status find_values(struct diva_check_run *run, struct diva_erro
     name_column(j, subject);
     finding.subject = subject;
     finding.value = (double)content->fault_count[j] / (double)content->rows;
+    finding.own_limits = true;
     finding.limits = (struct diva_limits){(double)NAN, 0.0};
     status = diva_check_find(
         run->findings, DIVA_RULE_COLUMNS, &finding, error,
@@ -292,6 +293,7 @@ static enum diva_status find_columns(struct diva_check_run *run, struct columns 
     finding.before = (double)run->before.columns;
   }
   if (status == DIVA_OK && run->has_baseline && run->before.columns != d) {
+    finding.own_limits = true;
     finding.limits = (struct diva_limits){(double)NAN, 0.0};
     return diva_check_find(run->findings, DIVA_RULE_COLUMNS, &finding, error,
                            "there are %lld columns, the baseline has %lld", (long long)d,

@@ -124,6 +124,7 @@ static enum diva_status describe_copies(struct diva_check_run *run, const struct
     }
   }
   finding.value = finding.after = rows > 0.0 ? later / rows : 0.0;
+  finding.own_limits = true;
   finding.limits = diva_policy_limits(&run->options->policy, DIVA_RULE_NEAR_DUPLICATES, NULL, true);
   return diva_check_find(run->findings, DIVA_RULE_NEAR_DUPLICATES, &finding, error,
                          "%.0f rows (%.2f %%) are near-duplicates of earlier ones", later,

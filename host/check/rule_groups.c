@@ -150,6 +150,7 @@ static enum diva_status find_unseen_alone(struct diva_check_run *run,
     return status;
   }
   struct diva_check_finding finding = measure(run, &change, diva_check_width(run, 1));
+  finding.own_limits = true;
   finding.limits = (struct diva_limits){run->options->policy.unseen_group_warn, (double)NAN};
   finding.subject = run->options->group;
   return diva_check_find(

@@ -140,6 +140,7 @@ static enum diva_status describe(struct diva_check_run *run, const struct noise 
     }
   }
   finding.value = finding.after = rows > 0.0 ? sum / rows : 0.0;
+  finding.own_limits = true;
   finding.limits = diva_policy_limits(&run->options->policy, DIVA_RULE_LABEL_NOISE, NULL, true);
   return diva_check_find(run->findings, DIVA_RULE_LABEL_NOISE, &finding, error,
                          "wrong labels, estimated: %.2f %%; %lld rows are flagged",

@@ -42,6 +42,7 @@ struct diva_check_finding {
   double before, after; /**< the figure in the baseline and now; NaN: there is none */
   double low, high;     /**< confidence interval of after - before; NaN: none */
   struct diva_limits limits;
+  bool own_limits;                  /**< the figure's own, not those of the rule */
   const char *message;              /**< one line, in words and figures */
   const struct diva_waiver *waiver; /**< why it passes although a limit is tripped; NULL: none */
 };
