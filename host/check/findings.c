@@ -178,9 +178,14 @@ enum diva_status diva_check_name(struct diva_check_findings *findings, enum diva
   return status;
 }
 
+bool diva_check_is_waived(const struct diva_check_findings *findings, enum diva_rule rule,
+                          const char *id) {
+  return findings->waives_rows[rule] &&
+         diva_policy_waiver(findings->policy, rule, id, NULL, findings->today);
+}
+
 bool diva_check_waives(struct diva_check_findings *findings, enum diva_rule rule, const char *id) {
-  const bool waived = findings->waives_rows[rule] &&
-                      diva_policy_waiver(findings->policy, rule, id, NULL, findings->today);
+  const bool waived = diva_check_is_waived(findings, rule, id);
   findings->rules[rule].waived_rows += waived;
   return waived;
 }

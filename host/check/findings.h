@@ -54,6 +54,10 @@ enum diva_status diva_check_name(struct diva_check_findings *findings, enum diva
                                  const struct diva_check_row *row, struct diva_error *error,
                                  const char *format, ...) DIVA_PRINTF(5, 6);
 
+/** Whether a row is waived. */
+bool diva_check_is_waived(const struct diva_check_findings *findings, enum diva_rule rule,
+                          const char *id);
+
 /** Whether a row is waived, which is counted: rules leave it out of rows and figures. */
 bool diva_check_waives(struct diva_check_findings *findings, enum diva_rule rule, const char *id);
 

@@ -9,14 +9,25 @@
 
 enum { SUBJECT_SIZE = 128 };
 
-/* The first row of each code among the rows [from, to), -1: none. */
-static void first_rows(const int32_t *codes, int64_t from, int64_t to, int64_t *first,
+static bool is_waived(const struct diva_check_run *run, int64_t i) {
+  char scratch[DIVA_ID_SCRATCH_SIZE];
+  return diva_check_is_waived(run->findings, DIVA_RULE_LEAKAGE,
+                              diva_check_id(&run->after, i, scratch));
+}
+
+/* The training row of each code: the first that is not waived, else the first; -1: none. */
+static void first_rows(const struct diva_check_run *run, const int32_t *codes, int64_t *first,
                        int64_t count) {
   for (int64_t c = 0; c < count; c++) {
     first[c] = -1;
   }
-  for (int64_t i = to - 1; i >= from; i--) {
+  for (int64_t i = run->after.rows - 1; i >= 0; i--) {
     if (codes[i] >= 0) {
+      first[codes[i]] = i;
+    }
+  }
+  for (int64_t i = run->after.rows - 1; i >= 0; i--) {
+    if (codes[i] >= 0 && !is_waived(run, i)) {
       first[codes[i]] = i;
     }
   }
@@ -47,7 +58,7 @@ static enum diva_status judge_target(struct diva_check_run *run, const int32_t *
   struct diva_check_finding finding = diva_check_finding_none();
   enum diva_status status = DIVA_OK;
   int64_t leaks = 0;
-  first_rows(codes, 0, n, first, rows);
+  first_rows(run, codes, first, rows);
   for (int64_t i = n; i < rows && status == DIVA_OK; i++) {
     const int64_t training = codes[i] >= 0 ? first[codes[i]] : -1;
     if (training >= 0) {

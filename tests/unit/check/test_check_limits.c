@@ -73,3 +73,32 @@ Test(check_limits, no_limit_for_unseen_groups_is_not_that_of_seen_ones) {
   checked_free(&checked);
   version_free(&after);
 }
+
+/* Rows 0 and 1 are both copies of target row 5: one may be accepted, the other still leaks. */
+Test(check_limits, a_waived_leak_does_not_hide_another_of_the_same_target_row) {
+  struct version after = version_make(1, 0, 500);
+  struct version target = version_make(1, 600, 200);
+  struct diva_check_options options = version_options();
+  char ids[][4] = {"r0", "r1"};
+  char reason[] = "known";
+  struct diva_waiver waivers[] = {{.rule = DIVA_RULE_LEAKAGE, .id = ids[0], .reason = reason},
+                                  {.rule = DIVA_RULE_LEAKAGE, .id = ids[1], .reason = reason}};
+  const size_t bytes = (size_t)after.columns * sizeof *after.features;
+  for (int64_t i = 0; i < 2; i++) {
+    memcpy(after.features + i * after.columns, target.features + 5 * target.columns, bytes);
+  }
+  options.policy.waivers = waivers;
+  for (int64_t waived = 0; waived < 3; waived++) {
+    options.policy.waiver_count = waived;
+    struct checked checked = version_check(&after, NULL, &target, &options);
+    const struct diva_check_result *leakage = &checked.results[DIVA_RULE_LEAKAGE];
+    cr_expect(leakage->row_count == (waived < 2) && leakage->waived_rows == (waived == 2),
+              "%lld waived: %s", (long long)waived, leakage->message);
+    if (waived < 2) {
+      cr_expect(checked_row(&checked, DIVA_RULE_LEAKAGE, ids[waived]) != NULL);
+    }
+    checked_free(&checked);
+  }
+  version_free(&target);
+  version_free(&after);
+}
