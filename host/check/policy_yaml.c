@@ -59,11 +59,13 @@ static const struct diva_yaml_key limit_keys[] = {{"warn", take_warn_or_fail, WA
                                                   {"fail", take_warn_or_fail, FAIL}};
 enum { LIMIT_KEYS = sizeof limit_keys / sizeof *limit_keys };
 
+/* What the mapping leaves open is as it was before it, and counts too. */
 static enum diva_status check_order(const struct diva_yaml *yaml, const yaml_node_t *node,
                                     const struct limits_read *read) {
-  if (read->given[WARN] && read->given[FAIL] && read->limits->warn > read->limits->fail) {
-    return diva_yaml_refuse(yaml, node, "warn %g is above fail %g, and would never be said",
-                            read->limits->warn, read->limits->fail);
+  if (read->given[WARN] && read->limits->warn > read->limits->fail) {
+    return diva_yaml_refuse(yaml, node, "warn %g is above fail %g%s, and would never be said",
+                            read->limits->warn, read->limits->fail,
+                            read->given[FAIL] ? "" : " (which is not given here)");
   }
   return DIVA_OK;
 }

@@ -82,6 +82,7 @@ Test(policy_yaml, every_key_is_read) {
                                         "  weights: {enabled: no}\n"
                                         "  classes: {warn: 2, fail: 5}\n"
                                         "  drift: {warn: none, fail: 1e-1}\n"
+                                        "  relabelled: {fail: 0.005}\n"
                                         "  unlabelled: {without-baseline: {warn: 0.3}}\n"
                                         "  added-rows: {warn-harmful-share: 0.5}\n"
                                         "  group-error: {warn-unseen: ~}\n"
@@ -103,6 +104,9 @@ Test(policy_yaml, every_key_is_read) {
   cr_expect(policy.on[DIVA_RULE_DRIFT]);
   expect_limits(policy.limits[DIVA_RULE_CLASSES], (struct diva_limits){2, 5}, "classes");
   expect_limits(policy.limits[DIVA_RULE_DRIFT], (struct diva_limits){NAN, 0.1}, "drift");
+  expect_limits(policy.limits[DIVA_RULE_RELABELLED],
+                (struct diva_limits){defaults.limits[DIVA_RULE_RELABELLED].warn, 0.005},
+                "relabelled");
   expect_limits(policy.limits[DIVA_RULE_UNLABELLED], defaults.limits[DIVA_RULE_UNLABELLED],
                 "unlabelled");
   cr_expect_eq(policy.alone[DIVA_RULE_UNLABELLED].warn, 0.3);
@@ -155,6 +159,9 @@ static const struct refusal refusals[] = {
     {"rules:\n  drift: {fail: 0}\n", "p.yml:2:17: fail 0 must be above 0"},
     {"rules:\n  drift: {fail: -1}\n", "p.yml:2:17: fail -1 must be above 0"},
     {"rules:\n  drift: {warn: 0.3, fail: 0.2}\n", "p.yml:2:10: warn 0.3 is above fail 0.2"},
+    {"rules:\n  ids: {warn: 0.3}\n",
+     "p.yml:2:8: warn 0.3 is above fail 0.25 (which is not given here)"},
+    {"rules:\n  drift: {subjects: {a: {warn: 0.3}}}\n", "p.yml:2:25: warn 0.3 is above fail 0.2"},
     {"rules:\n  drift: {enabled: perhaps}\n", "p.yml:2:20: enabled must be true or false"},
     {"rules:\n  drift: {without-baseline: {warn: 0.1}}\n",
      "p.yml:2:29: rules.drift looks at nothing without a baseline"},
