@@ -196,7 +196,7 @@ static enum diva_status find_harmful(struct diva_check_run *run, struct diva_err
 enum diva_status diva_check_added_rows(struct diva_check_run *run, struct diva_error *error) {
   const char *why = !run->has_baseline ? "there is no baseline" : run->blocked;
   if (!why && count_added(run) == 0) {
-    why = "no row was added";
+    why = run->match.added > 0 ? "no added row can be trained on" : "no row was added";
   }
   if (!why && !stands_without(run)) {
     why = "without the added rows too few are left to train on";

@@ -9,6 +9,9 @@
 
 enum { SUBJECT_SIZE = 32, MOST_NAMED = 20 };
 
+/* Sums over the same rows in another order differ by less. */
+static const double ROUNDING = 1e-9;
+
 /* How far a column moved, at the low end of its interval: value is AUC - 1/2, times 2, of the best
  * that a normal variable could be told apart by. */
 struct column_drift {
@@ -72,7 +75,7 @@ static enum diva_status find_columns(struct diva_check_run *run, const struct co
                                      int64_t *moved, struct diva_error *error) {
   enum diva_status status = DIVA_OK;
   *moved = 0;
-  for (int64_t j = 0; j < run->after.columns && drifts[j].value > 0.0; j++) {
+  for (int64_t j = 0; j < run->after.columns && drifts[j].value > ROUNDING; j++) {
     ++*moved;
   }
   for (int64_t j = 0; j < *moved && j < MOST_NAMED && status == DIVA_OK; j++) {

@@ -191,3 +191,18 @@ Test(check_kinds, a_target_of_nothing_but_strange_classes_is_all_errors) {
   version_free(&after);
   version_free(&before);
 }
+
+Test(check_kinds, added_rows_without_a_label_are_not_said_to_be_none) {
+  struct version before = version_make(1, 0, 400);
+  struct version after = version_make(1, 0, 450);
+  const struct diva_check_options options = version_options();
+  for (int64_t i = before.rows; i < after.rows; i++) {
+    after.labels[i] = -1;
+  }
+  struct checked checked = version_check(&after, &before, NULL, &options);
+  const char *message = result_of(&checked, DIVA_RULE_ADDED_ROWS)->message;
+  cr_expect(strcmp(message, "no added row can be trained on") == 0, "%s", message);
+  checked_free(&checked);
+  version_free(&after);
+  version_free(&before);
+}
