@@ -118,7 +118,8 @@ DIVA_API bool diva_policy_is_date(const char *text);
 /**
  * Reads a policy in YAML over the defaults.
  * @return DIVA_ERROR_INPUT: not YAML, an unknown key (with the nearest known one), a value out of
- *         range, a warn above the fail that holds then, a date that is none; with file, line and column
+ *         range, a warn above the fail that holds then, a date that is none; with file, line
+ *         and column
  */
 DIVA_API enum diva_status diva_policy_read(const char *path, struct diva_policy *policy,
                                            struct diva_error *error);
