@@ -67,15 +67,15 @@ static void count_parts(struct sample *sample) {
   }
 }
 
-/* Selection sampling (Knuth, TAOCP 2, algorithm S), part by part. */
+/* A plain sample of each part. */
 static void draw_rows(struct sample *sample) {
   struct diva_random random = {sample->run->options->analysis.seed};
   int64_t at = 0;
   for (int p = 0; p < PARTS; p++) {
-    const int64_t end = at + sample->taken[p];
     int64_t left = sample->there[p];
-    for (int64_t i = 0; at < end; i++) {
-      if (belongs(sample->run, (enum part)p, i) && diva_random_below(&random, left--) < end - at) {
+    int64_t wanted = sample->taken[p];
+    for (int64_t i = 0; wanted > 0; i++) {
+      if (belongs(sample->run, (enum part)p, i) && diva_random_selects(&random, &left, &wanted)) {
         sample->index[at++] = i;
       }
     }

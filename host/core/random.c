@@ -12,3 +12,9 @@ int64_t diva_random_below(struct diva_random *random, int64_t limit) {
   __extension__ typedef unsigned __int128 wide;
   return (int64_t)(((wide)diva_random_next(random) * (wide)(uint64_t)limit) >> 64);
 }
+
+bool diva_random_selects(struct diva_random *random, int64_t *left, int64_t *wanted) {
+  const bool selected = diva_random_below(random, (*left)--) < *wanted;
+  *wanted -= selected;
+  return selected;
+}

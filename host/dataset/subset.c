@@ -70,7 +70,7 @@ static void share_out(int64_t rows, struct strata *strata) {
   strata->wanted[NEEDED] = rows - strata->wanted[OTHERS];
 }
 
-/* Selection sampling (Knuth, TAOCP 2, algorithm S) in each stratum. */
+/* A plain sample of each stratum. */
 static void select_rows(const int32_t *labels, const struct diva_subset_request *request,
                         int64_t rows, struct strata *left, struct diva_subset *subset) {
   struct diva_random random = {.state = request->seed};
@@ -78,11 +78,10 @@ static void select_rows(const int32_t *labels, const struct diva_subset_request 
   for (int64_t i = 0; i < rows && taken < subset->rows; i++) {
     const enum stratum mine = stratum_of(request->needed, i);
     if (is_eligible(labels, request->weights, i) &&
-        diva_random_below(&random, left->eligible[mine]--) < left->wanted[mine]) {
+        diva_random_selects(&random, &left->eligible[mine], &left->wanted[mine])) {
       subset->labels[taken] = labels[i];
       subset->weights[taken] = request->weights ? request->weights[i] : 1.0;
       subset->index[taken++] = i;
-      left->wanted[mine]--;
     }
   }
 }
