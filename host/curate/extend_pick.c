@@ -8,6 +8,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* p(given) >= P p(likeliest) is t (F_likeliest - F_given) <= -log P. A row without a label, or of
  * targets, has no margin and nothing implausible. */
@@ -16,34 +17,61 @@ static bool is_plausible(const struct diva_extend_choice *choice, double margin)
          choice->fit->summary.temperature * margin <= -log(choice->plausibility);
 }
 
-static bool is_candidate(const struct diva_extend_choice *choice,
+/* Whether the rule takes the row, or, where any is taken, would but for the sign of the derivative.
+ */
+static bool follows_rule(const struct diva_extend_choice *choice,
                          const struct diva_columns *columns, int64_t i) {
-  const int64_t row = choice->problem->core_rows + i;
-  if (choice->round[i] >= 0 || !(diva_extend_weight(choice->problem, row) > 0.0)) {
-    return false;
+  const double margin = columns->loo_margin[choice->problem->core_rows + i];
+  return (choice->any || choice->fit->derivative[i] < 0.0) && is_plausible(choice, margin);
+}
+
+static bool is_free(const struct diva_extend_choice *choice, int64_t i) {
+  return choice->round[i] < 0 &&
+         diva_extend_weight(choice->problem, choice->problem->core_rows + i) > 0.0;
+}
+
+/* Appends the free rows that follow the rule, by derivative, or the others, by margin. */
+static enum diva_status append(const struct diva_extend_choice *choice, bool following, double *key,
+                               int64_t *order, int64_t *out, int64_t *count,
+                               struct diva_error *error) {
+  struct diva_columns columns;
+  int64_t found = 0;
+  diva_analysis_columns(choice->fit->analysis, &columns);
+  for (int64_t i = 0; i < choice->problem->pool_rows; i++) {
+    const bool wanted = is_free(choice, i) && follows_rule(choice, &columns, i) == following;
+    const double by =
+        following ? choice->fit->derivative[i] : columns.loo_margin[choice->problem->core_rows + i];
+    key[i] = wanted ? by : (double)NAN;
+    found += wanted;
   }
-  return choice->any ||
-         (choice->fit->derivative[i] < 0.0 && is_plausible(choice, columns->loo_margin[row]));
+  const enum diva_status status =
+      diva_order_rows(key, choice->problem->pool_rows, false, order, error);
+  if (status == DIVA_OK) {
+    memcpy(out + *count, order, (size_t)found * sizeof *out);
+    *count += found;
+  }
+  return status;
 }
 
 enum diva_status diva_extend_choose(const struct diva_extend_choice *choice, int64_t *out,
                                     int64_t *count, struct diva_error *error) {
   const int64_t pool = choice->problem->pool_rows;
-  struct diva_columns columns;
   double *key = NULL;
+  int64_t *order = NULL;
+  *count = 0;
   enum diva_status status =
       diva_allocate(pool, sizeof *key, "the choice of a round", (void **)&key, error);
-  diva_analysis_columns(choice->fit->analysis, &columns);
-  *count = 0;
-  for (int64_t i = 0; i < pool && status == DIVA_OK; i++) {
-    const bool candidate = is_candidate(choice, &columns, i);
-    key[i] = candidate ? choice->fit->derivative[i] : (double)NAN;
-    *count += candidate;
+  if (status == DIVA_OK) {
+    status = diva_allocate(pool, sizeof *order, "the choice of a round", (void **)&order, error);
   }
   if (status == DIVA_OK) {
-    status = diva_order_rows(key, pool, false, out, error);
+    status = append(choice, true, key, order, out, count, error);
+  }
+  if (status == DIVA_OK && choice->any) {
+    status = append(choice, false, key, order, out, count, error);
   }
   free(key);
+  free(order);
   return status;
 }
 

@@ -13,11 +13,11 @@ struct diva_extend_choice {
   const struct diva_extend_fit *fit; /**< of the rows taken so far */
   const int64_t *round;              /**< -1: not taken */
   double plausibility;
-  bool any; /**< whatever the sign of the derivative, and the plausibility */
+  bool any; /**< whatever the sign of the derivative, and at last the implausible */
 };
 
-/** Candidates by derivative, lowest first, ties by row. @param out  pool_rows; the first *count are
- * they */
+/** Candidates by derivative, lowest first, ties by row; where any is one, the plausible first, then
+ * the others by margin. @param out  pool_rows; the first *count are they */
 enum diva_status diva_extend_choose(const struct diva_extend_choice *choice, int64_t *out,
                                     int64_t *count, struct diva_error *error);
 

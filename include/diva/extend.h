@@ -32,8 +32,9 @@ struct diva_extend_options {
   int64_t rounds;      /**< most rounds; 0: no limit */
   double plausibility; /**< default 0.1: a row is passed over while its label is less likely than
                             this times the likeliest class's; 0: none is */
-  bool fill;           /**< go on to the budget where the rule would stop: then the rows of the
-                            lowest derivative, whatever its sign, plausible or not */
+  bool fill;           /**< go on to the budget where the rule would stop: then plausible rows by
+                            derivative, whatever its sign, and last the others, those whose label
+                            the model contradicts least first */
   int picks;           /**< default 3: uniform picks of the same size that each round is held
                             against, their mean; 0: none */
 };

@@ -193,8 +193,8 @@ static const struct cli_option choice_options[] = {
     {.name = "fill",
      .type = CLI_FLAG,
      .offset = offsetof(struct cli_settings, fill),
-     .help = "go on to the --budget past the point where the loss stops falling, with rows of any "
-             "derivative, plausible or not"},
+     .help = "go on to the --budget past the point where the loss stops falling: with plausible "
+             "rows of any derivative, and with the others last"},
     {.name = "target",
      .type = CLI_FILE,
      .offset = offsetof(struct cli_settings, target),

@@ -132,15 +132,30 @@ static void begin(const struct brute_problem *problem, bool target, struct by_ha
   }
 }
 
+static bool is_plausible(const struct by_hand *hand, const struct diva_extend_options *options,
+                         int64_t i) {
+  const double margin = hand->last.margin[i];
+  return isnan(margin) ||
+         exp(-hand->problem.temperature * fmax(margin, 0.0)) >= options->plausibility;
+}
+
 static bool is_candidate(const struct by_hand *hand, const struct diva_extend_options *options,
                          bool any, int64_t i) {
-  const double t = hand->problem.temperature;
-  const double margin = hand->last.margin[i];
   if (hand->round[i] >= 0 || !(weight_of(hand, CORE + i) > 0.0)) {
     return false;
   }
-  return any || (hand->last.derivative[i] < 0.0 &&
-                 (isnan(margin) || exp(-t * fmax(margin, 0.0)) >= options->plausibility));
+  return any || (hand->last.derivative[i] < 0.0 && is_plausible(hand, options, i));
+}
+
+/* The plausible by derivative, then the others by margin. */
+static bool comes_before(const struct by_hand *hand, const struct diva_extend_options *options,
+                         int64_t i, int64_t j) {
+  const bool plausible = is_plausible(hand, options, i);
+  if (plausible != is_plausible(hand, options, j)) {
+    return plausible;
+  }
+  const double *by = plausible ? hand->last.derivative : hand->last.margin;
+  return by[i] < by[j];
 }
 
 static int64_t count_candidates(const struct by_hand *hand,
@@ -160,7 +175,7 @@ static void take(struct by_hand *hand, const struct diva_extend_options *options
     int64_t best = -1;
     for (int64_t i = 0; i < POOL; i++) {
       if (!chosen[i] && is_candidate(hand, options, any, i) &&
-          (best < 0 || hand->last.derivative[i] < hand->last.derivative[best])) {
+          (best < 0 || comes_before(hand, options, i, best))) {
         best = i;
       }
     }

@@ -212,6 +212,28 @@ Test(extend_pools, rows_without_a_label) {
   rows_free(rows);
 }
 
+/* Past the stop, to half of the pool: what is right is taken before what is wrong. */
+Test(extend_pools, filled_with_what_is_plausible) {
+  for (uint64_t seed = 21; seed < 24; seed++) {
+    struct rows *rows = make(HALF_WRONG, 1.0, seed);
+    struct diva_extend_options options = choose();
+    struct diva_extend_summary summary;
+    int64_t taken, right;
+    options.budget = POOL / 2;
+    options.fill = true;
+    struct diva_extension *extension = extend(rows, &options);
+    diva_extension_summary(extension, &summary);
+    count(rows, extension, &taken, &right);
+    const struct diva_extend_step *last = &summary.steps[summary.step_count - 1];
+    cr_expect(last->filling && taken == POOL / 2);
+    cr_expect(right * 100 >= taken * 80, "%lld taken, %lld right", (long long)taken,
+              (long long)right);
+    cr_expect(last->scores.heldout.error < last->uniform.heldout.error);
+    diva_extension_destroy(extension);
+    rows_free(rows);
+  }
+}
+
 /* To the last row, after which chance has no other choice; rows of weight 0 are not in the pool. */
 Test(extend_pools, filled_to_the_last_row) {
   struct rows *rows = make(HALF_WRONG, 1.0, 6);
