@@ -113,15 +113,23 @@ static enum diva_status write_file(struct diva_row_copy *copy, const char *where
   return status ? status : diva_row_copy_check(copy, error);
 }
 
+/* Where a file may be without labels, they are written as they were read. */
+static const int32_t *labels_to_write(const struct diva_dataset *dataset,
+                                      const struct diva_shards *shards, const int32_t *given) {
+  const bool optional = shards && shards->schema.labelling == DIVA_LABELLING_OPTIONAL;
+  return given || !optional ? given : dataset->labels;
+}
+
 enum diva_status diva_dataset_write_rows(struct diva_dataset *dataset, const int64_t *rows,
                                          int64_t row_count, const int32_t *labels,
                                          const double *weights, const char *path,
                                          const struct diva_progress *progress,
                                          struct diva_error *error) {
-  struct diva_row_copy copy = {.shards = diva_dataset_shards(dataset),
+  struct diva_shards *shards = diva_dataset_shards(dataset);
+  struct diva_row_copy copy = {.shards = shards,
                                .rows = rows,
                                .row_count = row_count,
-                               .labels = labels,
+                               .labels = labels_to_write(dataset, shards, labels),
                                .weights = weights,
                                .path = path,
                                .progress = progress};

@@ -194,7 +194,8 @@ DIVA_API enum diva_status diva_dataset_sha256(const struct diva_dataset *dataset
  * attributes that hold references to objects or regions (so dimension scales come loose from what
  * they describe), links out of the file that are not followed or lead nowhere, and datasets that
  * cannot be read. `labels`, if not NULL, replaces the labels (length of the whole dataset);
- * `weights` likewise is written as /weights. The file appears under its name only when complete.
+ * `weights` likewise is written as /weights. Rows of a file without labels, where these are
+ * optional, are written with label -1. The file appears under its name only when complete.
  * @param progress  nullable; called between blocks
  * @return DIVA_ERROR_USAGE for a dataset in memory, or if `path` is one of the inputs
  */

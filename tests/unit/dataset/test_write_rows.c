@@ -361,6 +361,39 @@ static void expect_failure(struct diva_dataset *dataset, const char *to, enum di
   cr_expect_eq(fixture_file_count(), files);
 }
 
+/* Rows of a file that has no labels, and need not have any, are written as unlabelled. */
+Test(write_rows, from_a_file_without_labels) {
+  const int64_t rows[] = {1, 2 * ROWS - 1, ROWS};
+  const int64_t labels[ROWS] = {0, 2, 1};
+  char path[2][FIXTURE_PATH_SIZE], to[FIXTURE_PATH_SIZE];
+  const char *const both[] = {path[0], path[1]};
+  struct diva_dataset_options options;
+  struct diva_dataset *dataset = NULL;
+  struct diva_error error = {0};
+  int32_t written[3];
+  fixture_path("to.h5", to);
+  for (int bare = 0; bare < 2; bare++) {
+    fixture_path(bare ? "bare.h5" : "labelled.h5", path[bare]);
+    const hid_t file = fixture_create(path[bare]);
+    fixture_put_features(file, ROWS, COLUMNS);
+    if (!bare) {
+      fixture_put(file, "labels", H5T_STD_U8LE, H5T_NATIVE_INT64, ROWS, 1, labels, H5P_DEFAULT);
+    }
+    H5Fclose(file);
+  }
+  diva_dataset_options_init(&options);
+  options.labelling = DIVA_LABELLING_OPTIONAL;
+  cr_assert_eq(diva_dataset_open(both, 2, &options, &dataset, &error), DIVA_OK, "%s",
+               error.message);
+  cr_assert_eq(diva_dataset_write_rows(dataset, rows, 3, NULL, NULL, to, NULL, &error), DIVA_OK,
+               "%s", error.message);
+  diva_dataset_close(dataset);
+  const hid_t file = H5Fopen(to, H5F_ACC_RDONLY, H5P_DEFAULT);
+  read_all(file, "labels", H5T_NATIVE_INT32, written);
+  H5Fclose(file);
+  cr_expect(written[0] == 2 && written[1] == -1 && written[2] == -1);
+}
+
 Test(write_rows, failures_leave_nothing) {
   char from[FIXTURE_PATH_SIZE];
   char to[FIXTURE_PATH_SIZE];
