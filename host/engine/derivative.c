@@ -8,16 +8,13 @@ static enum diva_status differentiate(struct diva_primal *primal,
                                       const struct diva_prepared_tile *tile,
                                       struct diva_error *error) {
   struct diva_engine *engine = primal->engine;
-  const int64_t rows = tile->count;
-  const struct diva_vector out = diva_tile_slice(primal->derivative, rows);
+  const struct diva_vector out = diva_tile_column(primal, tile, COLUMN_DERIVATIVE);
   struct diva_vector pull = {0};
   struct diva_vector quadratic = {0};
   enum diva_status status = DIVA_OK;
   if (!engine->validation) {
-    pull = diva_tile_slice(primal->tile_pull, rows);
-    quadratic = diva_tile_slice(primal->quadratic, rows);
-    status = engine->ops->upload(engine->backend, pull.buffer, 0, primal->pull + tile->first,
-                                 rows * (int64_t)sizeof(double), error);
+    quadratic = diva_tile_slice(primal->quadratic, tile->count);
+    status = diva_tile_know(primal, tile, COLUMN_PULL, primal->pull, &pull, error);
     if (status == DIVA_OK) {
       status =
           engine->ops->row_quadform(engine->backend, tile->z, primal->curvature, quadratic, error);
@@ -27,24 +24,20 @@ static enum diva_status differentiate(struct diva_primal *primal,
     status = engine->ops->derivative_rows(engine->backend, tile->z, primal->m, tile->y,
                                           &tile->facts, pull, quadratic, out, error);
   }
-  return status == DIVA_OK
-             ? diva_tile_fetch(primal, out, rows, engine->analysis->derivative + tile->first, error)
-             : status;
+  return status == DIVA_OK ? diva_tile_keep(primal, tile, COLUMN_DERIVATIVE, error) : status;
 }
 
-/* From |e|^2 of each row of a tile, and from what stands in for the effects: their forms q. */
-static void find_effects(const struct diva_primal *primal, const struct diva_prepared_tile *tile,
-                         const double *square) {
+/* From |e|^2 of each row, and from what stands in for the effects: their forms q. */
+static void find_effects(const struct diva_primal *primal) {
   const struct diva_engine *engine = primal->engine;
   double *removal = engine->analysis->removal;
-  for (int64_t i = 0; i < tile->count; i++) {
-    const int64_t row = tile->first + i;
+  for (int64_t row = 0; row < engine->info.rows; row++) {
     const double alpha = engine->weight[row];
     const double form = primal->form[row];
     const double step = alpha > 0.0 ? -alpha : 1.0;
     const double slack = alpha > 0.0 ? diva_one_minus_leverage(alpha, form) : 1.0 + form;
-    removal[row] =
-        diva_weight_effect(step, slack, engine->analysis->derivative[row], square[i], removal[row]);
+    removal[row] = diva_weight_effect(step, slack, engine->analysis->derivative[row],
+                                      primal->square[row], removal[row]);
   }
 }
 
@@ -53,27 +46,19 @@ static enum diva_status remove_rows(struct diva_primal *primal,
                                     const struct diva_prepared_tile *tile,
                                     struct diva_error *error) {
   struct diva_engine *engine = primal->engine;
-  const int64_t rows = tile->count;
-  const struct diva_vector quadratic = diva_tile_slice(primal->quadratic, rows);
-  const struct diva_row_results results = {.loss = diva_tile_slice(primal->loss, rows)};
+  const struct diva_vector quadratic = diva_tile_column(primal, tile, COLUMN_REMOVAL);
+  const struct diva_row_results results = {.loss = diva_tile_column(primal, tile, COLUMN_SQUARE)};
   struct diva_row_facts trained = tile->facts;
   trained.form = (struct diva_vector){0};
   enum diva_status status =
       engine->ops->row_quadform(engine->backend, tile->z, primal->curvature, quadratic, error);
   if (status == DIVA_OK) {
-    status =
-        diva_tile_fetch(primal, quadratic, rows, engine->analysis->removal + tile->first, error);
+    status = diva_tile_keep(primal, tile, COLUMN_REMOVAL, error);
   }
   if (status == DIVA_OK) {
     status = engine->ops->loo_rows(engine->backend, tile->y, &trained, &results, error);
   }
-  if (status == DIVA_OK) {
-    status = diva_tile_fetch(primal, results.loss, rows, primal->staging, error);
-  }
-  if (status == DIVA_OK) {
-    find_effects(primal, tile, primal->staging);
-  }
-  return status;
+  return status == DIVA_OK ? diva_tile_keep(primal, tile, COLUMN_SQUARE, error) : status;
 }
 
 static enum diva_status visit_derivative(struct diva_primal *primal, void *context,
@@ -82,7 +67,7 @@ static enum diva_status visit_derivative(struct diva_primal *primal, void *conte
   (void)context;
   struct diva_engine *engine = primal->engine;
   const struct diva_row_results results = {.quality =
-                                               diva_tile_slice(primal->quality, tile->count)};
+                                               diva_tile_column(primal, tile, COLUMN_QUALITY)};
   enum diva_status status =
       engine->ops->residual(engine->backend, tile->z, primal->w, tile->y, error);
   if (status == DIVA_OK && engine->options->derivative) {
@@ -100,9 +85,7 @@ static enum diva_status visit_derivative(struct diva_primal *primal, void *conte
   if (status == DIVA_OK) {
     status = engine->ops->loo_rows(engine->backend, tile->y, &tile->facts, &results, error);
   }
-  return status == DIVA_OK ? diva_tile_fetch(primal, results.quality, tile->count,
-                                             engine->analysis->label_quality + tile->first, error)
-                           : status;
+  return status == DIVA_OK ? diva_tile_keep(primal, tile, COLUMN_QUALITY, error) : status;
 }
 
 enum diva_status diva_derivative_run(struct diva_primal *primal, struct diva_error *error) {
@@ -117,6 +100,9 @@ enum diva_status diva_derivative_run(struct diva_primal *primal, struct diva_err
   if (status == DIVA_OK) {
     status = diva_tiles_visit(primal, &primal->train, "derivative", PHASE_DERIVATIVE,
                               visit_derivative, NULL, error);
+  }
+  if (status == DIVA_OK && engine->options->removal) {
+    find_effects(primal);
   }
   if (status == DIVA_OK) {
     diva_group_loo_finish(primal);

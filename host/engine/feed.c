@@ -36,15 +36,23 @@ static struct diva_matrix resident_rows(const struct diva_primal *primal, int64_
                               .stride = primal->stored_columns};
 }
 
-static enum diva_status allocate_pinned(void *context, int64_t bytes, void **out,
-                                        struct diva_error *error) {
-  const struct diva_engine *engine = context;
-  return engine->ops->host_create(engine->backend, bytes, out, error);
+/* The slots of the run serve every pass in turn. */
+static enum diva_status lend_slot(void *context, int64_t bytes, void **out,
+                                  struct diva_error *error) {
+  struct diva_feed *feed = context;
+  const struct diva_primal *primal = feed->primal;
+  enum { SLOTS = sizeof primal->slots / sizeof primal->slots[0] };
+  if (feed->slots_lent == SLOTS || bytes > primal->slot_bytes) {
+    return diva_error_set(error, DIVA_ERROR_INTERNAL, "no slot for a tile of %lld bytes",
+                          (long long)bytes);
+  }
+  *out = primal->slots[feed->slots_lent++];
+  return DIVA_OK;
 }
 
-static void release_pinned(void *context, void *memory) {
-  const struct diva_engine *engine = context;
-  engine->ops->host_destroy(engine->backend, memory);
+static void take_slot_back(void *context, void *memory) {
+  (void)context;
+  (void)memory;
 }
 
 enum diva_status diva_feed_start(struct diva_primal *primal, const struct diva_row_set *set,
@@ -59,7 +67,7 @@ enum diva_status diva_feed_start(struct diva_primal *primal, const struct diva_r
     return diva_prefetch_start(set->dataset, primal->tile_rows, &feed->prefetch, error);
   }
   const struct diva_prefetch_memory pinned = {
-      .held = 2, .allocate = allocate_pinned, .release = release_pinned, .context = engine};
+      .held = 2, .allocate = lend_slot, .release = take_slot_back, .context = feed};
   return diva_prefetch_start_in(set->dataset, primal->tile_rows, &pinned, &feed->prefetch, error);
 }
 

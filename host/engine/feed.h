@@ -18,6 +18,7 @@ struct diva_feed {
   struct diva_matrix ahead_raw;    /**< and where it goes */
   struct diva_buffer *wrapped;     /**< of the present tile, where the device reads host memory */
   int64_t next_row;                /**< first of the tile that comes next */
+  int slots_lent;                  /**< of the run's slots, to the prefetch */
   bool stays;                      /**< what is uploaded stays for later passes */
 };
 

@@ -415,7 +415,7 @@ enum diva_status diva_group_loo_run(struct diva_primal *primal, struct diva_erro
   const enum diva_status status = visit_groups(primal, false, error);
   primal->train.weight = loo->weight;
   primal->train.importance = loo->importance;
-  return status;
+  return status == DIVA_OK ? diva_columns_upload(primal, &primal->train, error) : status;
 }
 
 enum diva_status diva_group_loo_patch(struct diva_primal *primal,

@@ -31,17 +31,16 @@ static enum diva_status add_adjoint(struct diva_primal *primal,
                                           diva_tile_slice(primal->adjoint, tile->count),
                                           primal->adjoint_gram, error);
   }
-  return status == DIVA_OK ? diva_tile_fetch(primal, primal->tile_pull, tile->count,
-                                             primal->pull + tile->first, error)
-                           : status;
+  return status == DIVA_OK ? diva_tile_keep(primal, tile, COLUMN_PULL, error) : status;
 }
 
-static struct diva_row_results adjoint_results(const struct diva_primal *primal, int64_t rows) {
+static struct diva_row_results adjoint_results(const struct diva_primal *primal,
+                                               const struct diva_prepared_tile *tile) {
   return (struct diva_row_results){
-      .loss = diva_tile_slice(primal->loss, rows),
-      .gradient_dot_r = diva_tile_slice(primal->tile_pull, rows),
-      .adjoint = diva_tile_slice(primal->adjoint, rows),
-      .scaled_gradient = diva_tile_rows(primal->gradient, rows),
+      .loss = diva_tile_column(primal, tile, COLUMN_LOSS),
+      .gradient_dot_r = diva_tile_column(primal, tile, COLUMN_PULL),
+      .adjoint = diva_tile_slice(primal->adjoint, tile->count),
+      .scaled_gradient = diva_tile_rows(primal->gradient, tile->count),
   };
 }
 
@@ -69,11 +68,9 @@ static double find_gradient_shift(const struct diva_engine *engine) {
 static enum diva_status visit_loo(struct diva_primal *primal, void *context,
                                   const struct diva_prepared_tile *tile, struct diva_error *error) {
   struct diva_engine *engine = primal->engine;
-  struct diva_analysis *analysis = engine->analysis;
   struct diva_scores *kept = context;
-  const int64_t rows = tile->count;
   struct diva_row_facts facts = tile->facts;
-  facts.form = diva_tile_slice(primal->tile_form, rows);
+  facts.form = diva_tile_column(primal, tile, COLUMN_FORM);
   facts.gradient_shift = primal->gradient_shift;
   enum diva_status status =
       engine->ops->row_leverage(engine->backend, tile->z, primal->upper, facts.form, error);
@@ -86,13 +83,13 @@ static enum diva_status visit_loo(struct diva_primal *primal, void *context,
   const bool with_adjoint = wants_adjoint(engine) && gradient_known(engine);
   struct diva_row_results results = {0};
   if (with_adjoint) {
-    results = adjoint_results(primal, rows);
+    results = adjoint_results(primal, tile);
   }
-  results.loss = diva_tile_slice(primal->loss, rows);
-  results.margin = diva_tile_slice(primal->margin, rows);
-  results.suggested = diva_tile_slice(primal->suggested, rows);
+  results.loss = diva_tile_column(primal, tile, COLUMN_LOSS);
+  results.margin = diva_tile_column(primal, tile, COLUMN_MARGIN);
+  results.suggested = diva_tile_column(primal, tile, COLUMN_SUGGESTED);
   if (kept) {
-    results.scores = diva_tile_rows(primal->scores, rows);
+    results.scores = diva_tile_rows(primal->scores, tile->count);
   }
   if (status == DIVA_OK) {
     status = engine->ops->loo_rows(engine->backend, tile->y, &facts, &results, error);
@@ -103,20 +100,12 @@ static enum diva_status visit_loo(struct diva_primal *primal, void *context,
   if (status == DIVA_OK && kept) {
     status = diva_scores_take(kept, primal, tile, error);
   }
-  if (status == DIVA_OK) {
-    status = diva_tile_fetch(primal, facts.form, rows, primal->form + tile->first, error);
+  static const enum diva_column columns[] = {COLUMN_FORM, COLUMN_LOSS, COLUMN_MARGIN,
+                                             COLUMN_SUGGESTED};
+  for (size_t c = 0; c < sizeof columns / sizeof columns[0] && status == DIVA_OK; c++) {
+    status = diva_tile_keep(primal, tile, columns[c], error);
   }
-  if (status == DIVA_OK) {
-    status = diva_tile_fetch(primal, results.loss, rows, analysis->loo_loss + tile->first, error);
-  }
-  if (status == DIVA_OK) {
-    status =
-        diva_tile_fetch(primal, results.margin, rows, analysis->loo_margin + tile->first, error);
-  }
-  return status == DIVA_OK ? engine->ops->download(engine->backend, primal->suggested.buffer, 0,
-                                                   analysis->suggested_label + tile->first,
-                                                   rows * (int64_t)sizeof(int32_t), error)
-                           : status;
+  return status;
 }
 
 /* Cross-entropy with a temperature fitted on the first visit: loss and gradient need a second. */
@@ -125,8 +114,7 @@ static enum diva_status visit_adjoint(struct diva_primal *primal, void *context,
                                       struct diva_error *error) {
   (void)context;
   struct diva_engine *engine = primal->engine;
-  const int64_t rows = tile->count;
-  const struct diva_row_results results = adjoint_results(primal, rows);
+  const struct diva_row_results results = adjoint_results(primal, tile);
   enum diva_status status =
       engine->ops->residual(engine->backend, tile->z, primal->w, tile->y, error);
   if (status == DIVA_OK) {
@@ -138,9 +126,7 @@ static enum diva_status visit_adjoint(struct diva_primal *primal, void *context,
   if (status == DIVA_OK && wants_adjoint(engine)) {
     status = add_adjoint(primal, tile, error);
   }
-  return status == DIVA_OK ? diva_tile_fetch(primal, results.loss, rows,
-                                             engine->analysis->loo_loss + tile->first, error)
-                           : status;
+  return status == DIVA_OK ? diva_tile_keep(primal, tile, COLUMN_LOSS, error) : status;
 }
 
 static enum diva_status clear_sums(struct diva_primal *primal, struct diva_error *error) {

@@ -10,6 +10,7 @@
 #ifndef DIVA_PRIMAL_H
 #define DIVA_PRIMAL_H
 
+#include "columns.h"
 #include "engine.h"
 #include "host/dataset/prefetch.h"
 
@@ -22,7 +23,8 @@ struct diva_row_set {
   const int32_t *labels; /**< NULL for targets */
   const double *weight;  /**< NULL: not trained on */
   const double *importance;
-  const double *form; /**< k_ii, once known; NULL before, and for another set */
+  const double *form;               /**< k_ii, once known; NULL before, and for another set */
+  struct diva_row_columns *columns; /**< borrowed; NULL for rows gathered from a set */
 };
 
 /** The nonlinear part of an RBF kernel: sqrt(2 / D) [cos u, sin u] of the projections u = W z of a
@@ -39,8 +41,12 @@ struct diva_primal {
   struct diva_engine *engine;
   struct diva_row_set train;
   struct diva_row_set validation;
-  double *form; /**< k_ii of every row (owned) */
-  double *pull; /**< g_i . r_i of every row (owned) */
+  double *form;            /**< k_ii of every row (owned) */
+  double *pull;            /**< g_i . r_i of every row (owned) */
+  double *square;          /**< |e_i|^2 of every row (owned); NULL unless removals are asked for */
+  double *validation_loss; /**< of every row of that set (owned); NULL without one */
+  int32_t *validation_suggested; /**< likewise (owned) */
+  struct diva_row_columns train_columns, validation_columns;
 
   int64_t stored_columns; /**< d */
   int64_t columns;        /**< d + D: those that are penalised */
@@ -57,8 +63,11 @@ struct diva_primal {
   struct diva_matrix raw_next;  /**< where the next tile goes meanwhile (feed.h) */
   struct diva_buffer *resident; /**< all stored training rows; NULL: they do not stay */
   bool resident_complete;       /**< they are there */
-  double *staging;              /**< 2 x tile_rows values on the host (owned) */
-  double *dense; /**< tile_rows x outputs on the host; NULL for plain labels (owned) */
+  void *slots[3];               /**< host memory that tiles are read into (owned); NULL where
+                                     uploads do not run beside the work */
+  int64_t slot_bytes;
+  double *staging; /**< 2 x tile_rows values on the host (owned) */
+  double *dense;   /**< tile_rows x outputs on the host; NULL for plain labels (owned) */
 
   /* Square and narrow matrices; upper, curvature, w and m are of tile type, the rest float64. */
   struct diva_matrix gram, factor, inverse, adjoint_gram, upper, curvature;
@@ -87,6 +96,7 @@ struct diva_primal {
 
 /** A tile of rows on the device, prepared: features, targets and what is known of each row. */
 struct diva_prepared_tile {
+  const struct diva_row_set *set; /**< whose rows these are */
   int64_t first;
   int64_t count;
   const void *stored;   /**< features as read, on the host; NULL: on the device alone */
@@ -128,7 +138,7 @@ int64_t diva_tile_columns(const struct diva_primal *primal);
 struct diva_matrix diva_tile_rows(struct diva_matrix matrix, int64_t rows);
 struct diva_vector diva_tile_slice(struct diva_vector vector, int64_t length);
 
-/** Copies float64 values of tile rows into their place in a column of all rows. */
+/** Downloads float64 values of tile rows. */
 enum diva_status diva_tile_fetch(struct diva_primal *primal, struct diva_vector from, int64_t count,
                                  double *to, struct diva_error *error);
 

@@ -69,6 +69,29 @@ static enum diva_status allocate_place(struct diva_primal *primal, int64_t store
   return status;
 }
 
+/* Pinned memory is slow to come by: it is taken once for all passes. */
+static enum diva_status allocate_slots(struct diva_primal *primal, int64_t stored,
+                                       struct diva_error *error) {
+  const struct diva_engine *engine = primal->engine;
+  enum { SLOTS = sizeof primal->slots / sizeof primal->slots[0] };
+  primal->slot_bytes = primal->tile_rows * primal->stored_columns * stored;
+  enum diva_status status = DIVA_OK;
+  for (int i = 0; i < SLOTS && engine->ops->host_create && status == DIVA_OK; i++) {
+    status =
+        engine->ops->host_create(engine->backend, primal->slot_bytes, &primal->slots[i], error);
+  }
+  return status;
+}
+
+static void free_slots(struct diva_primal *primal) {
+  const struct diva_engine *engine = primal->engine;
+  for (size_t i = 0; i < sizeof primal->slots / sizeof primal->slots[0]; i++) {
+    if (primal->slots[i]) {
+      engine->ops->host_destroy(engine->backend, primal->slots[i]);
+    }
+  }
+}
+
 static enum diva_status allocate_raw(struct diva_primal *primal, struct diva_error *error) {
   struct diva_engine *engine = primal->engine;
   int64_t stored = diva_dtype_size(engine->info.feature_type);
@@ -77,7 +100,10 @@ static enum diva_status allocate_raw(struct diva_primal *primal, struct diva_err
     stored = other > stored ? other : stored;
   }
   struct diva_vector memory;
-  enum diva_status status = allocate_place(primal, stored, &primal->raw, error);
+  enum diva_status status = allocate_slots(primal, stored, error);
+  if (status == DIVA_OK) {
+    status = allocate_place(primal, stored, &primal->raw, error);
+  }
   if (status == DIVA_OK && engine->ops->upload_begin) {
     status = allocate_place(primal, stored, &primal->raw_next, error);
   }
@@ -158,6 +184,33 @@ static enum diva_status allocate_sample(struct diva_primal *primal, struct diva_
   return status;
 }
 
+/* Columns that are no result, but what later passes or results are made from. */
+static enum diva_status allocate_columns(struct diva_primal *primal, struct diva_error *error) {
+  const struct diva_engine *engine = primal->engine;
+  const int64_t rows = engine->info.rows;
+  const int64_t others = primal->validation.info.rows;
+  const struct {
+    void **column;
+    int64_t rows, element;
+    bool wanted;
+  } columns[] = {
+      {(void **)&primal->form, rows, REAL, true},
+      {(void **)&primal->pull, rows, REAL, true},
+      {(void **)&primal->square, rows, REAL, engine->options->removal},
+      {(void **)&primal->validation_loss, others, REAL, engine->validation != NULL},
+      {(void **)&primal->validation_suggested, others, (int64_t)sizeof(int32_t),
+       engine->validation != NULL},
+  };
+  enum diva_status status = DIVA_OK;
+  for (size_t c = 0; c < sizeof columns / sizeof columns[0] && status == DIVA_OK; c++) {
+    if (columns[c].wanted) {
+      status =
+          diva_allocate(columns[c].rows, columns[c].element, "a column", columns[c].column, error);
+    }
+  }
+  return status;
+}
+
 static enum diva_status allocate_host(struct diva_primal *primal, struct diva_error *error) {
   const struct diva_engine *engine = primal->engine;
   enum diva_status status = diva_allocate(primal->width * primal->width, REAL, "the Gram matrix",
@@ -173,12 +226,7 @@ static enum diva_status allocate_host(struct diva_primal *primal, struct diva_er
     status = diva_allocate(engine->info.outputs * primal->width, REAL, "the weights",
                            (void **)&primal->host_w, error);
   }
-  if (status == DIVA_OK) {
-    status = diva_allocate(engine->info.rows, REAL, "leverages", (void **)&primal->form, error);
-  }
-  return status == DIVA_OK
-             ? diva_allocate(engine->info.rows, REAL, "gradients", (void **)&primal->pull, error)
-             : status;
+  return status == DIVA_OK ? allocate_columns(primal, error) : status;
 }
 
 enum diva_status diva_primal_allocate(struct diva_primal *primal, struct diva_error *error) {
@@ -195,14 +243,22 @@ enum diva_status diva_primal_allocate(struct diva_primal *primal, struct diva_er
   if (status == DIVA_OK) {
     status = diva_group_loo_allocate(primal, error);
   }
+  if (status == DIVA_OK) {
+    diva_columns_describe(primal);
+    status = diva_columns_hold(primal, error);
+  }
   return status == DIVA_OK ? diva_feed_keep_rows(primal, error) : status;
 }
 
 void diva_primal_free(struct diva_primal *primal) {
+  free_slots(primal);
   diva_engine_close_backend(primal->engine);
   diva_group_loo_free(primal);
   free(primal->form);
   free(primal->pull);
+  free(primal->square);
+  free(primal->validation_loss);
+  free(primal->validation_suggested);
   free(primal->staging);
   free(primal->dense);
   free(primal->host_gram);

@@ -44,40 +44,26 @@ enum diva_status diva_tile_fetch(struct diva_primal *primal, struct diva_vector 
 }
 
 /* Row facts of a tile from the columns of its set; an absent column leaves its vector absent. */
-static enum diva_status upload_reals(struct diva_primal *primal, const double *column,
-                                     int64_t first, int64_t count, struct diva_vector memory,
-                                     struct diva_vector *out, struct diva_error *error) {
+static enum diva_status find_facts(struct diva_primal *primal, struct diva_prepared_tile *tile,
+                                   struct diva_error *error) {
   const struct diva_engine *engine = primal->engine;
-  if (!column) {
-    *out = (struct diva_vector){0};
-    return DIVA_OK;
-  }
-  *out = diva_tile_slice(memory, count);
-  return engine->ops->upload(engine->backend, memory.buffer, 0, column + first,
-                             count * (int64_t)sizeof(double), error);
-}
-
-static enum diva_status upload_facts(struct diva_primal *primal, const struct diva_row_set *set,
-                                     struct diva_prepared_tile *tile, struct diva_error *error) {
-  const struct diva_engine *engine = primal->engine;
+  const struct diva_row_set *set = tile->set;
   struct diva_row_facts *facts = &tile->facts;
   *facts =
       (struct diva_row_facts){.loss = engine->options->loss, .temperature = engine->temperature};
-  enum diva_status status = upload_reals(primal, set->weight, tile->first, tile->count,
-                                         primal->weight, &facts->weight, error);
-  if (status == DIVA_OK) {
-    status = upload_reals(primal, set->importance, tile->first, tile->count, primal->importance,
-                          &facts->importance, error);
-  }
-  if (status == DIVA_OK) {
-    status = upload_reals(primal, set->form, tile->first, tile->count, primal->tile_form,
-                          &facts->form, error);
-  }
-  if (status == DIVA_OK && set->labels) {
-    facts->labels = diva_tile_slice(primal->labels, tile->count);
-    status =
-        engine->ops->upload(engine->backend, primal->labels.buffer, 0, set->labels + tile->first,
-                            tile->count * (int64_t)sizeof(int32_t), error);
+  const struct {
+    enum diva_column column;
+    const void *all;
+    struct diva_vector *out;
+  } parts[] = {
+      {COLUMN_WEIGHT, set->weight, &facts->weight},
+      {COLUMN_IMPORTANCE, set->importance, &facts->importance},
+      {COLUMN_FORM, set->form, &facts->form},
+      {COLUMN_LABELS, set->labels, &facts->labels},
+  };
+  enum diva_status status = DIVA_OK;
+  for (size_t i = 0; i < sizeof parts / sizeof parts[0] && status == DIVA_OK; i++) {
+    status = diva_tile_know(primal, tile, parts[i].column, parts[i].all, parts[i].out, error);
   }
   return status;
 }
@@ -128,11 +114,11 @@ static enum diva_status prepare_placed(struct diva_primal *primal, const struct 
                                        struct diva_matrix raw, struct diva_prepared_tile *tile,
                                        struct diva_error *error) {
   *tile = (struct diva_prepared_tile){
-      .first = read->first, .count = read->count, .stored = read->features};
+      .set = set, .first = read->first, .count = read->count, .stored = read->features};
   enum diva_status status =
       diva_tile_prepare(primal, raw, set->info.feature_type, read->first, &tile->z, error);
   if (status == DIVA_OK) {
-    status = upload_facts(primal, set, tile, error);
+    status = find_facts(primal, tile, error);
   }
   return status == DIVA_OK ? upload_targets(primal, set, read, tile, error) : status;
 }
@@ -182,6 +168,9 @@ enum diva_status diva_tiles_visit(struct diva_primal *primal, const struct diva_
   diva_feed_stop(&feed);
   if (status == DIVA_OK) {
     status = engine->ops->synchronize(engine->backend, error);
+  }
+  if (status == DIVA_OK) {
+    status = diva_columns_fetch(primal, set, error);
   }
   diva_engine_account(engine, phase, clock);
   return status;

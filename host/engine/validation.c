@@ -8,19 +8,16 @@
 static enum diva_status visit_validation(struct diva_primal *primal, void *context,
                                          const struct diva_prepared_tile *tile,
                                          struct diva_error *error) {
+  (void)context;
   struct diva_engine *engine = primal->engine;
-  struct diva_score *score = context;
-  const struct diva_row_set *set = &primal->validation;
   const int64_t rows = tile->count;
   const struct diva_row_results results = {
-      .loss = diva_tile_slice(primal->loss, rows),
-      .suggested = diva_tile_slice(primal->suggested, rows),
+      .loss = diva_tile_column(primal, tile, COLUMN_LOSS),
+      .suggested = diva_tile_column(primal, tile, COLUMN_SUGGESTED),
       .gradient_dot_r = diva_tile_slice(primal->tile_pull, rows),
       .adjoint = diva_tile_slice(primal->adjoint, rows),
       .scaled_gradient = diva_tile_rows(primal->gradient, rows),
   };
-  double *loss = primal->staging;
-  int32_t *suggested = (int32_t *)(void *)(primal->staging + primal->tile_rows);
   enum diva_status status =
       engine->ops->residual(engine->backend, tile->z, primal->w, tile->y, error);
   if (status == DIVA_OK) {
@@ -36,20 +33,21 @@ static enum diva_status visit_validation(struct diva_primal *primal, void *conte
                                           primal->adjoint_gram, error);
   }
   if (status == DIVA_OK) {
-    status = diva_tile_fetch(primal, results.loss, rows, loss, error);
+    status = diva_tile_keep(primal, tile, COLUMN_LOSS, error);
   }
-  if (status == DIVA_OK) {
-    status = engine->ops->download(engine->backend, primal->suggested.buffer, 0, suggested,
-                                   rows * (int64_t)sizeof *suggested, error);
-  }
-  for (int64_t i = 0; i < rows && status == DIVA_OK; i++) {
-    const int64_t row = tile->first + i;
-    if (set->importance[row] > 0.0) {
-      score->loss += set->importance[row] * loss[i];
-      score->error += set->labels && suggested[i] != set->labels[row] ? set->importance[row] : 0.0;
+  return status == DIVA_OK ? diva_tile_keep(primal, tile, COLUMN_SUGGESTED, error) : status;
+}
+
+static void add_scores(const struct diva_primal *primal, struct diva_score *score) {
+  const struct diva_row_set *set = &primal->validation;
+  for (int64_t row = 0; row < set->info.rows; row++) {
+    const double share = set->importance[row];
+    if (share > 0.0) {
+      score->loss += share * primal->validation_loss[row];
+      score->error +=
+          set->labels && primal->validation_suggested[row] != set->labels[row] ? share : 0.0;
     }
   }
-  return status;
 }
 
 enum diva_status diva_validation_run(struct diva_primal *primal, struct diva_error *error) {
@@ -62,13 +60,14 @@ enum diva_status diva_validation_run(struct diva_primal *primal, struct diva_err
   }
   if (status == DIVA_OK) {
     status = diva_tiles_visit(primal, &primal->validation, "validation", PHASE_LOO,
-                              visit_validation, score, error);
+                              visit_validation, NULL, error);
   }
   if (status == DIVA_OK) {
     status = diva_engine_check_fault(engine, primal->fault, engine->validation, error);
   }
-  if (status == DIVA_OK && !primal->validation.labels) {
-    score->error = NAN;
+  if (status == DIVA_OK) {
+    add_scores(primal, score);
+    score->error = primal->validation.labels ? score->error : (double)NAN;
   }
   return status;
 }
