@@ -258,15 +258,17 @@ struct diva_backend_ops {
                                   struct diva_error *error);
   void (*host_destroy)(struct diva_backend *backend, void *memory);
   /**
-   * Begins host -> device beside the queue: the copy starts once the operations called before have
-   * taken effect, and runs while those called after it do, which may not touch the same bytes.
-   * Host memory and those bytes are the copy's until upload_finish().
+   * Begins host -> device beside the queue, into rows that prepare_rows() is to read: the copy
+   * starts once the last prepare_rows() called before has taken effect, and with it all that was
+   * called before that; so it waits for who reads the rows that it replaces, and not for the work
+   * on them. What was called since (or since synchronize()) touches none of the same bytes, nor
+   * does anything until upload_finish(): till then they and the host memory are the copy's.
    */
   enum diva_status (*upload_begin)(struct diva_backend *backend, struct diva_buffer *buffer,
                                    int64_t byte_offset, const void *host, int64_t bytes,
                                    struct diva_error *error);
-  /** Waits for all copies begun: operations called after it see what they brought. It does not
-   * wait for operations. */
+  /** Waits for all copies begun: operations called after it see what they brought. It waits for
+   * no operation but those that the copies wait for. */
   enum diva_status (*upload_finish)(struct diva_backend *backend, struct diva_error *error);
 };
 

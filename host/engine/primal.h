@@ -85,6 +85,7 @@ struct diva_primal {
 
   /* A seeded sample of training rows, as stored, to choose lambda on. */
   int64_t sample_rows;
+  bool sample_taken;      /**< all of it has been read */
   int64_t *sample_index;  /**< ascending (owned) */
   char *sample;           /**< sample_rows x d of the stored type (owned) */
   double *sample_targets; /**< sample_rows x outputs (owned); NULL for plain labels */
@@ -151,7 +152,7 @@ void diva_primal_free(struct diva_primal *primal);
 /** Draws which training rows lambda is chosen on: all, or `sample_rows` of them, seeded. */
 enum diva_status diva_sample_draw(struct diva_primal *primal, struct diva_error *error);
 
-/** Keeps the sampled rows of a tile as they pass by. */
+/** Keeps the sampled rows of a tile as they pass by, in the first pass that reads all. */
 void diva_sample_collect(struct diva_primal *primal, const struct diva_prepared_tile *tile);
 
 /** Makes a tile of the sample's rows [first, first + count): Z in `z`, Y in `y` (given), their

@@ -80,6 +80,9 @@ void diva_sample_collect(struct diva_primal *primal, const struct diva_prepared_
   const struct diva_engine *engine = primal->engine;
   const int64_t row_bytes = primal->stored_columns * diva_dtype_size(engine->info.feature_type);
   const int64_t outputs = engine->info.outputs;
+  if (primal->sample_taken) {
+    return;
+  }
   int64_t at = lower_bound(primal->sample_index, primal->sample_rows, tile->first);
   for (; at < primal->sample_rows && primal->sample_index[at] < tile->first + tile->count; at++) {
     const int64_t row = primal->sample_index[at] - tile->first;
@@ -90,6 +93,7 @@ void diva_sample_collect(struct diva_primal *primal, const struct diva_prepared_
              (size_t)outputs * sizeof(double));
     }
   }
+  primal->sample_taken = tile->first + tile->count == engine->info.rows;
 }
 
 int64_t diva_sample_length(const struct diva_primal *primal, int64_t first) {

@@ -143,8 +143,8 @@ enum diva_status diva_tiles_visit(struct diva_primal *primal, const struct diva_
   struct diva_engine *engine = primal->engine;
   struct diva_feed feed;
   double clock = diva_clock_seconds();
-  /* What is kept of rows on the host is kept while the Gram matrix is summed. */
-  enum diva_status status = diva_feed_start(primal, set, phase == PHASE_GRAM, &feed, error);
+  const bool samples = phase == PHASE_GRAM && primal->sample_rows > 0 && !primal->sample_taken;
+  enum diva_status status = diva_feed_start(primal, set, samples, &feed, error);
   int64_t done = 0;
   while (status == DIVA_OK && done < set->info.rows) {
     struct diva_prefetch_tile read;

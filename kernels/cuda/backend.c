@@ -192,8 +192,8 @@ static void cuda_close(struct diva_backend *backend) {
   diva_cuda_staging_close(&backend->staging);
   cudaFree(backend->work);
   cudaFree(backend->scratch.data);
-  if (backend->ready) {
-    cudaEventDestroy(backend->ready);
+  if (backend->prepared) {
+    cudaEventDestroy(backend->prepared);
   }
   if (backend->copy_stream) {
     cudaStreamDestroy(backend->copy_stream);
@@ -212,7 +212,7 @@ static enum diva_status open_streams(struct diva_backend *backend, struct diva_e
         cudaStreamCreateWithFlags(&backend->copy_stream, cudaStreamNonBlocking), "a stream", error);
   }
   if (status == DIVA_OK) {
-    status = diva_cuda_check(cudaEventCreateWithFlags(&backend->ready, cudaEventDisableTiming),
+    status = diva_cuda_check(cudaEventCreateWithFlags(&backend->prepared, cudaEventDisableTiming),
                              "an event", error);
   }
   return status;

@@ -77,7 +77,7 @@ struct diva_backend {
   enum diva_cuda_float32 float32;
   cudaStream_t stream;
   cudaStream_t copy_stream;
-  cudaEvent_t ready; /**< what copy_stream waits for */
+  cudaEvent_t prepared; /**< behind the last prepare_rows(): what copies wait for */
   cublasHandle_t blas;
   cusolverDnHandle_t solver;
   struct diva_cuda_staging staging;

@@ -79,6 +79,12 @@ cudaError_t diva_cuda_launch_weigh(bool is_double, struct diva_cuda_tile from, c
 cudaError_t diva_cuda_launch_split(struct diva_cuda_tile from, const double *weight,
                                    struct diva_cuda_tile high, float *low, cudaStream_t stream);
 
+/* copy.cu */
+
+/** Copies 32-bit words from pinned host memory, which the kernel reads itself. */
+cudaError_t diva_cuda_launch_copy_words(const void *from, void *to, int64_t words,
+                                        cudaStream_t stream);
+
 /* fourier.cu */
 cudaError_t diva_cuda_launch_fourier(bool is_double, struct diva_cuda_tile u, double scale,
                                      const double *shift, bool constant_column,

@@ -6,6 +6,15 @@
 
 enum { STAGING_HALF = 4 << 20, STAGING_ALIGNMENT = 16 };
 
+/*
+ * Uploads of at most so many bytes are copied by a kernel. All copies from the host share one
+ * engine, in the order in which they were asked for: behind a tile of some hundred MiB a few words
+ * for the tile before it would wait for milliseconds, and with them the operations that the tile's
+ * copy is meant to run beside. A MiB over the bus takes a kernel some 20 microseconds; more than
+ * that is left to the engine, which takes no part of the device's cores.
+ */
+enum { LARGEST_BY_KERNEL = 1 << 20 };
+
 static const double MEBIBYTE = 0x1p20;
 
 static enum diva_status fail(const char *what, const char *why, int code,
@@ -166,6 +175,13 @@ static enum diva_status upload_piece(struct diva_backend *backend, char *to, con
   memcpy(from, host, (size_t)piece);
   staging->used += (piece + STAGING_ALIGNMENT - 1) / STAGING_ALIGNMENT * STAGING_ALIGNMENT;
   *done = piece;
+  const bool words =
+      (uintptr_t)to % sizeof(uint32_t) == 0 && piece % (int64_t)sizeof(uint32_t) == 0;
+  if (words && bytes <= LARGEST_BY_KERNEL) {
+    return diva_cuda_check(
+        diva_cuda_launch_copy_words(from, to, piece / (int64_t)sizeof(uint32_t), backend->stream),
+        "an upload", error);
+  }
   return diva_cuda_check(
       cudaMemcpyAsync(to, from, (size_t)piece, cudaMemcpyHostToDevice, backend->stream),
       "an upload", error);
@@ -263,11 +279,8 @@ enum diva_status diva_cuda_upload_begin(struct diva_backend *backend, struct div
   if (status != DIVA_OK || bytes == 0) {
     return status;
   }
-  status = diva_cuda_check(cudaEventRecord(backend->ready, backend->stream), "an upload", error);
-  if (status == DIVA_OK) {
-    status = diva_cuda_check(cudaStreamWaitEvent(backend->copy_stream, backend->ready, 0),
-                             "an upload", error);
-  }
+  status = diva_cuda_check(cudaStreamWaitEvent(backend->copy_stream, backend->prepared, 0),
+                           "an upload", error);
   if (status == DIVA_OK) {
     status = diva_cuda_check(cudaMemcpyAsync(buffer->data + byte_offset, host, (size_t)bytes,
                                              cudaMemcpyHostToDevice, backend->copy_stream),

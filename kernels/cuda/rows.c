@@ -21,10 +21,13 @@ enum diva_status diva_cuda_prepare_rows(struct diva_backend *backend, struct div
       .fault = fault->data,
   };
   const struct diva_cuda_tile stored = diva_cuda_tile(raw, diva_dtype_size(preparation->type));
-  return diva_cuda_check(diva_cuda_launch_prepare(backend->config.double_tiles, stored, how,
-                                                  diva_cuda_tile(z, backend->element),
-                                                  backend->stream),
-                         "preparing rows", error);
+  const enum diva_status status = diva_cuda_check(
+      diva_cuda_launch_prepare(backend->config.double_tiles, stored, how,
+                               diva_cuda_tile(z, backend->element), backend->stream),
+      "preparing rows", error);
+  return status == DIVA_OK ? diva_cuda_check(cudaEventRecord(backend->prepared, backend->stream),
+                                             "preparing rows", error)
+                           : status;
 }
 
 enum diva_status diva_cuda_fourier_rows(struct diva_backend *backend, struct diva_matrix u,

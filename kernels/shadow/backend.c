@@ -72,7 +72,7 @@ enum diva_status diva_shadow_upload(struct diva_backend *backend, struct diva_bu
 enum diva_status diva_shadow_download(struct diva_backend *backend,
                                       const struct diva_buffer *buffer, int64_t byte_offset,
                                       void *host, int64_t bytes, struct diva_error *error) {
-  enum diva_status status = diva_shadow_drain(backend, error);
+  enum diva_status status = diva_shadow_synchronize(backend, error);
   if (status != DIVA_OK) {
     return status;
   }
@@ -121,6 +121,7 @@ enum diva_status diva_shadow_copy(struct diva_backend *backend, const struct div
 }
 
 enum diva_status diva_shadow_synchronize(struct diva_backend *backend, struct diva_error *error) {
+  diva_shadow_mark(backend);
   return diva_shadow_drain(backend, error);
 }
 
@@ -144,7 +145,10 @@ enum diva_status diva_shadow_upload_begin(struct diva_backend *backend, struct d
   }
   struct diva_shadow_call call = {.number = bytes};
   diva_shadow_bytes(&call, buffer, byte_offset, bytes, true);
-  const enum diva_status status = diva_shadow_check(backend, &call, error);
+  enum diva_status status = diva_shadow_check(backend, &call, error);
+  if (status == DIVA_OK) {
+    status = diva_shadow_check_untouched(&call.spans[0], error);
+  }
   if (status == DIVA_OK && bytes > 0) {
     backend->copies[backend->copying++] = (struct diva_shadow_copy){call.spans[0], host};
   }

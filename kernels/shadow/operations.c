@@ -55,7 +55,11 @@ static enum diva_status prepare_rows(struct diva_backend *backend, struct diva_m
   call.preparation.shift = read_reals(&call, preparation->shift);
   call.preparation.multiplier = read_reals(&call, preparation->multiplier);
   call.buffer[0] = diva_shadow_bytes(&call, fault_buffer, 0, (int64_t)sizeof(int64_t), true);
-  return diva_shadow_enqueue(backend, &call, error);
+  const enum diva_status status = diva_shadow_enqueue(backend, &call, error);
+  if (status == DIVA_OK) {
+    diva_shadow_mark(backend);
+  }
+  return status;
 }
 
 static enum diva_status run_fourier(struct diva_backend *cpu, const struct diva_shadow_call *call,

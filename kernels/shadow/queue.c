@@ -102,6 +102,36 @@ enum diva_status diva_shadow_check(const struct diva_backend *backend,
   return status;
 }
 
+void diva_shadow_mark(struct diva_backend *backend) {
+  for (struct diva_buffer *buffer = backend->buffers; buffer; buffer = buffer->next) {
+    buffer->touched_first = buffer->touched_end = 0;
+  }
+}
+
+static void touch(const struct diva_shadow_span *span) {
+  struct diva_buffer *buffer = span->buffer;
+  const bool first = buffer->touched_first == buffer->touched_end;
+  if (span->first < span->end) {
+    buffer->touched_first =
+        first || span->first < buffer->touched_first ? span->first : buffer->touched_first;
+    buffer->touched_end =
+        first || span->end > buffer->touched_end ? span->end : buffer->touched_end;
+  }
+}
+
+enum diva_status diva_shadow_check_untouched(const struct diva_shadow_span *span,
+                                             struct diva_error *error) {
+  const struct diva_buffer *buffer = span->buffer;
+  if (span->first < buffer->touched_end && buffer->touched_first < span->end) {
+    return diva_error_set(error, DIVA_ERROR_INTERNAL,
+                          "bytes %lld to %lld are copied to beside operations that may be at "
+                          "work on bytes %lld to %lld of the same buffer",
+                          (long long)span->first, (long long)span->end,
+                          (long long)buffer->touched_first, (long long)buffer->touched_end);
+  }
+  return DIVA_OK;
+}
+
 enum diva_status diva_shadow_enqueue(struct diva_backend *backend, struct diva_shadow_call *call,
                                      struct diva_error *error) {
   enum diva_status status = diva_shadow_check(backend, call, error);
@@ -113,6 +143,9 @@ enum diva_status diva_shadow_enqueue(struct diva_backend *backend, struct diva_s
     return status;
   }
   backend->queue[backend->queued++] = *call;
+  for (int i = 0; status == DIVA_OK && i < call->span_count; i++) {
+    touch(&call->spans[i]);
+  }
   return status;
 }
 

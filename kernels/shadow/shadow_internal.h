@@ -22,6 +22,7 @@ struct diva_buffer {
   char *data;                /**< ends as near to the second guard page as alignment allows */
   int64_t bytes;
   bool destroyed;
+  int64_t touched_first, touched_end; /**< between these, by calls that no copy waits for */
 };
 
 /** Bytes of a buffer that a call reads, or writes. */
@@ -109,6 +110,13 @@ enum diva_status diva_shadow_check(const struct diva_backend *backend,
  * the queue, or is freed. */
 enum diva_status diva_shadow_enqueue(struct diva_backend *backend, struct diva_shadow_call *call,
                                      struct diva_error *error);
+
+/** Copies that are begun from now on wait for all calls so far. */
+void diva_shadow_mark(struct diva_backend *backend);
+
+/** Refuses a copy beside the queue into bytes that calls since the mark have touched. */
+enum diva_status diva_shadow_check_untouched(const struct diva_shadow_span *span,
+                                             struct diva_error *error);
 
 /** Runs what is queued, in order; what follows a failure is dropped. */
 enum diva_status diva_shadow_drain(struct diva_backend *backend, struct diva_error *error);

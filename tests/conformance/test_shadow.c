@@ -110,6 +110,42 @@ Test(shadow, copies_beside_the_queue) {
   close_device(&device);
 }
 
+/* Nothing else does it wait for, so nothing else may be at work where it writes. */
+Test(shadow, copies_wait_for_the_last_preparation) {
+  struct device device = open_device();
+  const struct diva_backend_ops *ops = device.ops;
+  const struct diva_preparation preparation = {.type = DIVA_FLOAT64};
+  const struct diva_matrix stored = view(&device, 0, 1, 1);
+  struct diva_buffer *fault = NULL;
+  struct diva_error error;
+  double *host = NULL;
+  cr_assert(ops->buffer_create(device.backend, REAL, &fault, &error) == DIVA_OK);
+  cr_assert(ops->host_create(device.backend, REAL, (void **)&host, &error) == DIVA_OK);
+  *host = 1.0;
+  cr_expect(ops->zero(device.backend, device.buffer, 0, REAL, &error) == DIVA_OK);
+  cr_expect(ops->zero(device.backend, fault, 0, REAL, &error) == DIVA_OK);
+  cr_expect(ops->upload_begin(device.backend, device.buffer, 0, host, REAL, &error) ==
+                DIVA_ERROR_INTERNAL,
+            "an operation of before is not waited for");
+  cr_expect(ops->upload_begin(device.backend, device.buffer, REAL, host, REAL, &error) == DIVA_OK,
+            "other bytes are free");
+  cr_expect(ops->upload_finish(device.backend, &error) == DIVA_OK);
+  cr_expect(ops->prepare_rows(device.backend, stored, &preparation, 0, view(&device, 8, 1, 1),
+                              fault, &error) == DIVA_OK);
+  cr_expect(ops->upload_begin(device.backend, device.buffer, 0, host, REAL, &error) == DIVA_OK,
+            "a preparation is waited for");
+  cr_expect(ops->upload_finish(device.backend, &error) == DIVA_OK);
+  double value = 0.0;
+  cr_expect(ops->download(device.backend, device.buffer, 0, &value, REAL, &error) == DIVA_OK);
+  cr_expect(value == 1.0);
+  cr_expect(ops->upload_begin(device.backend, device.buffer, 0, host, REAL, &error) == DIVA_OK,
+            "all that a download has waited for is over");
+  cr_expect(ops->upload_finish(device.backend, &error) == DIVA_OK);
+  ops->host_destroy(device.backend, host);
+  ops->buffer_destroy(device.backend, fault);
+  close_device(&device);
+}
+
 Test(shadow, use_after_destruction) {
   struct device device = open_device();
   struct diva_error error;
