@@ -194,6 +194,18 @@ struct diva_backend_ops {
                                const struct diva_row_facts *facts,
                                const struct diva_row_results *results, struct diva_error *error);
   /**
+   * Residuals E = -F (tile type) of rows with label -1 become those that the row has on average
+   * over its label, drawn from the model's own probabilities: softmax(t F) - F. Other rows stay.
+   */
+  enum diva_status (*expect_rows)(struct diva_backend *backend, struct diva_vector labels,
+                                  double temperature, struct diva_matrix e,
+                                  struct diva_error *error);
+  /** Row order_i of `to` = row i of `from`, both of tile type; `order` is int32, a value a row of
+   * `from`, none twice. */
+  enum diva_status (*scatter_rows)(struct diva_backend *backend, struct diva_matrix from,
+                                   struct diva_vector order, struct diva_matrix to,
+                                   struct diva_error *error);
+  /**
    * derivative_j = (Z M')_j . e_j - gradient_dot_r_j k_jj / (1 - h_j) + quadratic_j.
    * M: tile type, outputs x columns. facts gives weight and form; `gradient_dot_r` and `quadratic`
    * may be absent (0): the derivative of another set's loss.

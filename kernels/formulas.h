@@ -101,6 +101,14 @@ DIVA_FORMULA double diva_softmax_probability(struct diva_softmax softmax, double
   return exp(softmax.temperature * score - softmax.log_sum);
 }
 
+/** softmax(t F)_c - F_c from e = -F: the mean of y_c - F_c over labels y that are as likely as the
+ * model says. */
+DIVA_FORMULA double diva_expected_residual(struct diva_softmax softmax,
+                                           struct diva_residual_row row, int64_t output) {
+  const double e = diva_training_residual(row, output);
+  return e + diva_softmax_probability(softmax, -e);
+}
+
 /** -sum_c y_c log softmax(t F)_c. */
 DIVA_FORMULA double diva_cross_entropy_loss(struct diva_residual_row row, struct diva_target target,
                                             struct diva_softmax softmax) {

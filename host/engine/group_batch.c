@@ -129,23 +129,41 @@ void diva_group_batch_gradient(const struct diva_primal *primal, int64_t i, cons
   }
 }
 
+static void widen(const void *stored, int64_t element, int64_t count, double *out) {
+  for (int64_t j = 0; j < count; j++) {
+    out[j] = element == REAL ? ((const double *)stored)[j] : (double)((const float *)stored)[j];
+  }
+}
+
+/* How many rows with their padding travel at once: each download costs more to start than its
+ * bytes do. */
+static int64_t rows_at_once(struct diva_matrix matrix, int64_t element) {
+  const int64_t bytes = 1 << 20;
+  const int64_t fitting = bytes / (matrix.stride * element);
+  const int64_t most = fitting > 0 ? fitting : 1;
+  return most < matrix.rows ? most : matrix.rows;
+}
+
 enum diva_status diva_group_download(struct diva_primal *primal, struct diva_matrix from,
                                      double *to, struct diva_error *error) {
   const struct diva_engine *engine = primal->engine;
   const int64_t element = engine->element;
-  enum diva_status status = DIVA_OK;
-  for (int64_t i = 0; i < from.rows && status == DIVA_OK; i++) {
-    double *row = to + i * from.columns;
+  const int64_t piece = rows_at_once(from, element);
+  char *stored = NULL;
+  enum diva_status status =
+      diva_allocate(piece * from.stride, element, "rows on their way", (void **)&stored, error);
+  for (int64_t first = 0; first < from.rows && status == DIVA_OK; first += piece) {
+    const int64_t rows = from.rows - first < piece ? from.rows - first : piece;
+    const int64_t values = (rows - 1) * from.stride + from.columns;
     status = engine->ops->download(engine->backend, from.buffer,
-                                   (from.offset + i * from.stride) * element, row,
-                                   from.columns * element, error);
-    /* Widened in place, from the end: a value is written where none is read any more. */
-    for (int64_t j = from.columns - 1; j >= 0 && element != REAL; j--) {
-      float value;
-      memcpy(&value, (const char *)(const void *)row + j * element, sizeof value);
-      row[j] = (double)value;
+                                   (from.offset + first * from.stride) * element, stored,
+                                   values * element, error);
+    for (int64_t i = 0; i < rows && status == DIVA_OK; i++) {
+      widen(stored + i * from.stride * element, element, from.columns,
+            to + (first + i) * from.columns);
     }
   }
+  free(stored);
   return status;
 }
 

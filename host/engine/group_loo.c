@@ -39,6 +39,8 @@ static enum diva_status allocate_host(struct diva_primal *primal, struct diva_er
     int64_t bytes;
   } arrays[] = {
       {(void **)&loo->residual, grouped, outputs * engine->element},
+      {(void **)&loo->patch, primal->tile_rows, outputs * engine->element},
+      {(void **)&loo->order, primal->tile_rows, (int64_t)sizeof *loo->order},
       {(void **)&loo->own, wants_adjoint(engine) ? grouped : 0, REAL},
       {(void **)&loo->weight, n, REAL},
       {(void **)&loo->importance, n, REAL},
@@ -79,7 +81,10 @@ static enum diva_status allocate_device(struct diva_primal *primal, struct diva_
                                   matrices[i].element, matrices[i].matrix, error);
     }
   }
-  return status;
+  return status == DIVA_OK
+             ? diva_engine_vector(engine, primal->tile_rows, (int64_t)sizeof *loo->order,
+                                  &loo->device_order, error)
+             : status;
 }
 
 enum diva_status diva_group_loo_allocate(struct diva_primal *primal, struct diva_error *error) {
@@ -110,6 +115,8 @@ void diva_group_loo_free(struct diva_primal *primal) {
   }
   diva_group_batch_free(&loo->batch);
   free(loo->residual);
+  free(loo->patch);
+  free(loo->order);
   free(loo->own);
   free(loo->weight);
   free(loo->importance);
@@ -129,12 +136,12 @@ enum diva_status diva_group_factor(struct diva_primal *primal, struct diva_matri
     diva_error_prefix(error, "the group of row %lld cannot be left out at lambda %g: ",
                       (long long)first_row, engine->lambda);
   }
+  if (status == DIVA_OK) {
+    status = diva_engine_download(engine, system, loo->square, error);
+  }
   for (int64_t i = 0; i < system.rows && status == DIVA_OK; i++) {
-    double pivot;
-    status =
-        engine->ops->download(engine->backend, system.buffer,
-                              (system.offset + i * system.stride + i) * REAL, &pivot, REAL, error);
-    loo->slack = status == DIVA_OK ? fmin(loo->slack, pivot * pivot) : loo->slack;
+    const double pivot = loo->square[i * system.columns + i];
+    loo->slack = fmin(loo->slack, pivot * pivot);
   }
   return status;
 }
@@ -418,22 +425,43 @@ enum diva_status diva_group_loo_run(struct diva_primal *primal, struct diva_erro
   return status == DIVA_OK ? diva_columns_upload(primal, &primal->train, error) : status;
 }
 
+/* R of the grouped rows of a tile, one after another, and where in the tile each goes; how many. */
+static int64_t pack_patch(struct diva_primal *primal, const struct diva_prepared_tile *tile) {
+  struct diva_group_loo *loo = primal->group_loo;
+  const int64_t row_bytes = primal->engine->info.outputs * primal->engine->element;
+  int64_t count = 0;
+  for (int64_t i = 0; i < tile->count; i++) {
+    const int64_t place = primal->engine->groups.place[tile->first + i];
+    if (place >= 0) {
+      memcpy(loo->patch + count * row_bytes, loo->residual + place * row_bytes, (size_t)row_bytes);
+      loo->order[count++] = (int32_t)i;
+    }
+  }
+  return count;
+}
+
 enum diva_status diva_group_loo_patch(struct diva_primal *primal,
                                       const struct diva_prepared_tile *tile,
                                       struct diva_error *error) {
   const struct diva_engine *engine = primal->engine;
   const struct diva_group_loo *loo = primal->group_loo;
-  const int64_t row_bytes = engine->info.outputs * engine->element;
-  enum diva_status status = DIVA_OK;
-  for (int64_t i = 0; loo && i < tile->count && status == DIVA_OK; i++) {
-    const int64_t place = engine->groups.place[tile->first + i];
-    if (place >= 0) {
-      status = engine->ops->upload(engine->backend, tile->y.buffer,
-                                   (tile->y.offset + i * tile->y.stride) * engine->element,
-                                   loo->residual + place * row_bytes, row_bytes, error);
-    }
+  const int64_t outputs = engine->info.outputs;
+  const int64_t count = loo ? pack_patch(primal, tile) : 0;
+  if (count == 0) {
+    return DIVA_OK;
   }
-  return status;
+  /* The memory of the gradients, which are made from what is patched here. */
+  const struct diva_matrix packed = {primal->gradient.buffer, 0, count, outputs, outputs};
+  const struct diva_vector order = diva_tile_slice(loo->device_order, count);
+  enum diva_status status = engine->ops->upload(engine->backend, packed.buffer, 0, loo->patch,
+                                                count * outputs * engine->element, error);
+  if (status == DIVA_OK) {
+    status = engine->ops->upload(engine->backend, order.buffer, 0, loo->order,
+                                 count * (int64_t)sizeof *loo->order, error);
+  }
+  return status == DIVA_OK
+             ? engine->ops->scatter_rows(engine->backend, packed, order, tile->y, error)
+             : status;
 }
 
 enum diva_status diva_group_loo_adjoint(struct diva_primal *primal, struct diva_error *error) {

@@ -35,6 +35,9 @@ struct diva_group_loo {
   struct diva_group_batch batch;
   int64_t limit;  /**< rows of the largest group that is solved among its rows */
   char *residual; /**< R of the rows of all groups, rows x outputs of tile type (owned) */
+  char *patch;    /**< those of one tile, packed (owned) */
+  int32_t *order; /**< and where in the tile they go (owned) */
+  struct diva_vector device_order;
   double *own;    /**< what the own group says, a value a grouped row (owned); NULL: no adjoint */
   double *weight; /**< alpha, 0 for grouped rows: those are left out alone (owned) */
   double *importance; /**< v likewise (owned) */
@@ -85,7 +88,7 @@ enum diva_status diva_group_batch_load(struct diva_primal *primal, const int64_t
 void diva_group_batch_gradient(const struct diva_primal *primal, int64_t i, const double *r,
                                double *g);
 
-/** Copies a matrix of tile type to float64 on the host, contiguous. */
+/** Copies a matrix of tile type to float64 on the host, contiguous, many rows at a time. */
 enum diva_status diva_group_download(struct diva_primal *primal, struct diva_matrix from,
                                      double *to, struct diva_error *error);
 

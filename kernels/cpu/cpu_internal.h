@@ -135,6 +135,12 @@ enum diva_status diva_cpu_derivative_rows(struct diva_backend *, struct diva_mat
                                           struct diva_vector gradient_dot_r,
                                           struct diva_vector quadratic, struct diva_vector out,
                                           struct diva_error *);
+enum diva_status diva_cpu_expect_rows(struct diva_backend *, struct diva_vector labels,
+                                      double temperature, struct diva_matrix e,
+                                      struct diva_error *);
+enum diva_status diva_cpu_scatter_rows(struct diva_backend *, struct diva_matrix from,
+                                       struct diva_vector order, struct diva_matrix to,
+                                       struct diva_error *);
 enum diva_status diva_cpu_path_rows(struct diva_backend *, struct diva_matrix t,
                                     struct diva_matrix y, struct diva_vector eigenvalues,
                                     struct diva_vector penalised, struct diva_matrix cross,

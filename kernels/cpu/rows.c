@@ -3,6 +3,7 @@
 #include "kernels/formulas.h"
 
 #include <omp.h>
+#include <string.h>
 
 static struct diva_residual_row residual_row(const struct diva_backend *backend,
                                              struct diva_matrix e, int64_t i,
@@ -132,6 +133,50 @@ static void loo_row(const struct diva_backend *backend, struct diva_matrix e,
     set_real(results->gradient_dot_r, i, gradient_dot_r);
     set_real(results->adjoint, i, diva_adjoint_weight(weight, gradient_dot_r, row.one_minus_h));
   }
+}
+
+static void expect_row(const struct diva_backend *backend, struct diva_matrix e, int64_t i,
+                       double temperature) {
+  const struct diva_row_facts none = {0};
+  const struct diva_residual_row row = residual_row(backend, e, i, &none);
+  const struct diva_target target = {NULL, -1};
+  const struct diva_softmax softmax = diva_softmax_prepare(row, target, temperature);
+  for (int64_t c = 0; c < row.outputs; c++) {
+    void *to = diva_cpu_address(e, i, c, backend->element);
+    const double expected = diva_expected_residual(softmax, row, c);
+    if (backend->config.double_tiles) {
+      *(double *)to = expected;
+    } else {
+      *(float *)to = (float)expected;
+    }
+  }
+}
+
+enum diva_status diva_cpu_expect_rows(struct diva_backend *backend, struct diva_vector labels,
+                                      double temperature, struct diva_matrix e,
+                                      struct diva_error *error) {
+  (void)error;
+  const int32_t *label = diva_cpu_integers(labels);
+#pragma omp parallel for schedule(static) num_threads(backend->config.threads)
+  for (int64_t i = 0; i < e.rows; i++) {
+    if (label[i] < 0) {
+      expect_row(backend, e, i, temperature);
+    }
+  }
+  return DIVA_OK;
+}
+
+enum diva_status diva_cpu_scatter_rows(struct diva_backend *backend, struct diva_matrix from,
+                                       struct diva_vector order, struct diva_matrix to,
+                                       struct diva_error *error) {
+  (void)error;
+  const int32_t *place = diva_cpu_integers(order);
+  for (int64_t i = 0; i < from.rows; i++) {
+    memcpy(diva_cpu_address(to, place[i], 0, backend->element),
+           diva_cpu_address(from, i, 0, backend->element),
+           (size_t)(from.columns * backend->element));
+  }
+  return DIVA_OK;
 }
 
 enum diva_status diva_cpu_loo_rows(struct diva_backend *backend, struct diva_matrix e,

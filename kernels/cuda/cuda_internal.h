@@ -229,6 +229,12 @@ enum diva_status diva_cuda_convert(struct diva_backend *, struct diva_matrix fro
 enum diva_status diva_cuda_loo_rows(struct diva_backend *, struct diva_matrix e,
                                     const struct diva_row_facts *, const struct diva_row_results *,
                                     struct diva_error *);
+enum diva_status diva_cuda_expect_rows(struct diva_backend *, struct diva_vector labels,
+                                       double temperature, struct diva_matrix e,
+                                       struct diva_error *);
+enum diva_status diva_cuda_scatter_rows(struct diva_backend *, struct diva_matrix from,
+                                        struct diva_vector order, struct diva_matrix to,
+                                        struct diva_error *);
 enum diva_status diva_cuda_derivative_rows(struct diva_backend *, struct diva_matrix z,
                                            struct diva_matrix m, struct diva_matrix e,
                                            const struct diva_row_facts *,

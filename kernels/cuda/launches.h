@@ -98,6 +98,11 @@ cudaError_t diva_cuda_launch_row_dots(bool is_double, struct diva_cuda_tile a,
 cudaError_t diva_cuda_launch_loo(bool is_double, struct diva_cuda_tile e,
                                  struct diva_cuda_row_facts facts,
                                  struct diva_cuda_row_results results, cudaStream_t stream);
+cudaError_t diva_cuda_launch_expect(bool is_double, const int32_t *labels, double temperature,
+                                    struct diva_cuda_tile e, cudaStream_t stream);
+cudaError_t diva_cuda_launch_scatter(bool is_double, struct diva_cuda_tile from,
+                                     const int32_t *order, struct diva_cuda_tile to,
+                                     cudaStream_t stream);
 /** The derivative of each row from its row of Z M'. */
 cudaError_t diva_cuda_launch_derivative(bool is_double, struct diva_cuda_tile direct,
                                         struct diva_cuda_tile e,

@@ -97,6 +97,25 @@ enum diva_status diva_cuda_loo_rows(struct diva_backend *backend, struct diva_ma
                          "leave-one-out rows", error);
 }
 
+enum diva_status diva_cuda_expect_rows(struct diva_backend *backend, struct diva_vector labels,
+                                       double temperature, struct diva_matrix e,
+                                       struct diva_error *error) {
+  return diva_cuda_check(
+      diva_cuda_launch_expect(backend->config.double_tiles, diva_cuda_integers(labels), temperature,
+                              diva_cuda_tile(e, backend->element), backend->stream),
+      "expected residuals", error);
+}
+
+enum diva_status diva_cuda_scatter_rows(struct diva_backend *backend, struct diva_matrix from,
+                                        struct diva_vector order, struct diva_matrix to,
+                                        struct diva_error *error) {
+  return diva_cuda_check(
+      diva_cuda_launch_scatter(backend->config.double_tiles, diva_cuda_tile(from, backend->element),
+                               diva_cuda_integers(order), diva_cuda_tile(to, backend->element),
+                               backend->stream),
+      "rows put in their places", error);
+}
+
 enum diva_status diva_cuda_derivative_rows(struct diva_backend *backend, struct diva_matrix z,
                                            struct diva_matrix m, struct diva_matrix e,
                                            const struct diva_row_facts *facts,

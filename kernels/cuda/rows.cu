@@ -213,6 +213,37 @@ static __global__ void loo_rows(struct diva_cuda_tile e, struct diva_cuda_row_fa
   }
 }
 
+/* A warp reads a whole row before it writes any of it. */
+template <typename Tile>
+static __global__ void expect_rows(const int32_t *labels, double temperature,
+                                   struct diva_cuda_tile e) {
+  const int64_t i = diva_row_of_warp();
+  if (i >= e.rows || labels[i] >= 0) {
+    return;
+  }
+  Tile *values = diva_row<Tile>(e, i);
+  const struct diva_residual_row row = {values, sizeof(Tile) == sizeof(double), e.columns, 1.0};
+  const struct diva_target none = {nullptr, -1};
+  const struct diva_softmax softmax = prepare_softmax(row, none, temperature);
+  for (int64_t c = diva_lane(); c < row.outputs; c += DIVA_WARP) {
+    values[c] = static_cast<Tile>(diva_expected_residual(softmax, row, c));
+  }
+}
+
+template <typename Tile>
+static __global__ void scatter_rows(struct diva_cuda_tile from, const int32_t *order,
+                                    struct diva_cuda_tile to) {
+  const int64_t i = diva_row_of_warp();
+  if (i >= from.rows) {
+    return;
+  }
+  const Tile *source = diva_row<Tile>(from, i);
+  Tile *target = diva_row<Tile>(to, order[i]);
+  for (int64_t c = diva_lane(); c < from.columns; c += DIVA_WARP) {
+    target[c] = source[c];
+  }
+}
+
 template <typename Tile>
 static __global__ void derivative_rows(struct diva_cuda_tile direct, struct diva_cuda_tile e,
                                        struct diva_cuda_derivative_terms terms, double *out) {
@@ -241,6 +272,20 @@ cudaError_t diva_cuda_launch_loo(bool is_double, struct diva_cuda_tile e,
                                  struct diva_cuda_row_results results, cudaStream_t stream) {
   return diva_launch(is_double ? loo_rows<double> : loo_rows<float>, diva_blocks_for_rows(e.rows),
                      dim3(DIVA_BLOCK), stream, e, facts, results);
+}
+
+cudaError_t diva_cuda_launch_expect(bool is_double, const int32_t *labels, double temperature,
+                                    struct diva_cuda_tile e, cudaStream_t stream) {
+  return diva_launch(is_double ? expect_rows<double> : expect_rows<float>,
+                     diva_blocks_for_rows(e.rows), dim3(DIVA_BLOCK), stream, labels, temperature,
+                     e);
+}
+
+cudaError_t diva_cuda_launch_scatter(bool is_double, struct diva_cuda_tile from,
+                                     const int32_t *order, struct diva_cuda_tile to,
+                                     cudaStream_t stream) {
+  return diva_launch(is_double ? scatter_rows<double> : scatter_rows<float>,
+                     diva_blocks_for_rows(from.rows), dim3(DIVA_BLOCK), stream, from, order, to);
 }
 
 cudaError_t diva_cuda_launch_derivative(bool is_double, struct diva_cuda_tile direct,

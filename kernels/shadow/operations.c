@@ -244,6 +244,35 @@ static enum diva_status loo_rows(struct diva_backend *backend, struct diva_matri
   return diva_shadow_enqueue(backend, &call, error);
 }
 
+static enum diva_status run_expect(struct diva_backend *cpu, const struct diva_shadow_call *call,
+                                   struct diva_error *error) {
+  return diva_cpu_ops.expect_rows(cpu, call->vector[0], call->scale, call->matrix[0], error);
+}
+
+static enum diva_status expect_rows(struct diva_backend *backend, struct diva_vector labels,
+                                    double temperature, struct diva_matrix e,
+                                    struct diva_error *error) {
+  struct diva_shadow_call call = {.run = run_expect, .scale = temperature};
+  call.vector[0] = diva_shadow_vector(&call, labels, INTEGER, false);
+  call.matrix[0] = outputs(backend, &call, e, true);
+  return diva_shadow_enqueue(backend, &call, error);
+}
+
+static enum diva_status run_scatter(struct diva_backend *cpu, const struct diva_shadow_call *call,
+                                    struct diva_error *error) {
+  return diva_cpu_ops.scatter_rows(cpu, call->matrix[0], call->vector[0], call->matrix[1], error);
+}
+
+static enum diva_status scatter_rows(struct diva_backend *backend, struct diva_matrix from,
+                                     struct diva_vector order, struct diva_matrix to,
+                                     struct diva_error *error) {
+  struct diva_shadow_call call = {.run = run_scatter};
+  call.matrix[0] = outputs(backend, &call, from, false);
+  call.vector[0] = diva_shadow_vector(&call, order, INTEGER, false);
+  call.matrix[1] = outputs(backend, &call, to, true);
+  return diva_shadow_enqueue(backend, &call, error);
+}
+
 static enum diva_status run_derivative(struct diva_backend *cpu,
                                        const struct diva_shadow_call *call,
                                        struct diva_error *error) {
@@ -415,6 +444,8 @@ const struct diva_backend_ops diva_shadow_ops = {
     .row_leverage = row_leverage,
     .row_quadform = row_quadform,
     .loo_rows = loo_rows,
+    .expect_rows = expect_rows,
+    .scatter_rows = scatter_rows,
     .derivative_rows = derivative_rows,
     .path_rows = path_rows,
     .multiply = multiply,

@@ -127,7 +127,7 @@ static void expect_order_beside(struct conformance *self, struct diva_buffer *a,
 }
 
 /* More than goes at once, and just as much as still goes the short way; the host may use its memory
- * again at once. */
+ * again at once. No shape matters: at one of them. */
 static void expect_large(struct conformance *self) {
   enum { LARGE = 9 << 20, SHORT = 1 << 20 };
   const struct diva_backend_ops *ops = self->ops;
@@ -186,7 +186,9 @@ void case_memory(struct conformance *self) {
   expect_bytes(self, b, bytes, "a partial zero and upload");
   cr_expect(ops->upload(self->backend, empty, 0, NULL, 0, &error) == DIVA_OK);
   cr_expect(ops->zero(self->backend, a, BYTES, 0, &error) == DIVA_OK);
-  expect_large(self);
+  if (self->shape.columns == 1) {
+    expect_large(self);
+  }
   if (ops->upload_begin) {
     expect_order_beside(self, a, b);
   }

@@ -41,6 +41,8 @@ static const struct operation {
     {"row_leverage", case_leverage, 1e-6, 2e-15, 600},
     {"row_quadform", case_quadform, 1e-6, 2e-15, 600},
     {"loo_rows", case_loo_rows, 1e-7, 1e-13, 600},
+    {"expect_rows", case_expect_rows, 1e-7, 1e-14, 600},
+    {"scatter_rows", case_scatter_rows, 0.0, 0.0, 600},
     {"derivative_rows", case_derivative_rows, 5e-7, 1e-15, 600},
     {"path_rows", case_path_rows, 1e-7, 1e-14, 600},
     {"multiply", case_multiply, 1e-6, 1e-15, 200},

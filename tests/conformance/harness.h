@@ -105,6 +105,8 @@ void conformance_expect(const struct conformance *self, bool held, const char *w
 void case_label_rows(struct conformance *self);
 void case_convert(struct conformance *self);
 void case_loo_rows(struct conformance *self);
+void case_expect_rows(struct conformance *self);
+void case_scatter_rows(struct conformance *self);
 void case_derivative_rows(struct conformance *self);
 /* case_prepare.c */
 void case_prepare_rows(struct conformance *self);
