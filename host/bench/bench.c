@@ -61,6 +61,7 @@ static enum diva_status run_once(const struct diva_bench_options *options,
   run.derivative = true;
   run.precision = options->precision;
   run.deterministic = options->deterministic;
+  run.exact_phases = true;
   run.backend = options->backend;
   run.threads = options->threads;
   run.memory = options->memory;

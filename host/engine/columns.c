@@ -168,7 +168,8 @@ enum diva_status diva_tile_keep(struct diva_primal *primal, const struct diva_pr
   struct diva_row_columns *columns = tile->set->columns;
   const int64_t element = element_of(column);
   if (!travels(tile, column)) {
-    columns->kept[column] = true;
+    /* The pull is for the device alone, which has it. */
+    columns->kept[column] = column != COLUMN_PULL;
     return DIVA_OK;
   }
   return engine->ops->download(engine->backend, tile_vector(primal, column).buffer, 0,

@@ -31,6 +31,7 @@ static enum diva_status differentiate(struct diva_primal *primal,
 static void find_effects(const struct diva_primal *primal) {
   const struct diva_engine *engine = primal->engine;
   double *removal = engine->analysis->removal;
+#pragma omp parallel for schedule(static) num_threads(engine->threads)
   for (int64_t row = 0; row < engine->info.rows; row++) {
     const double alpha = engine->weight[row];
     const double form = primal->form[row];

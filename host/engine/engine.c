@@ -165,6 +165,24 @@ void diva_engine_close_backend(struct diva_engine *engine) {
   }
 }
 
+double diva_engine_sum_rows(int threads, int64_t rows, diva_row_terms terms, const void *context) {
+  enum { BLOCK = 1 << 16, BLOCKS = 64 };
+  double total = 0.0;
+  for (int64_t first = 0; first < rows; first += (int64_t)BLOCK * BLOCKS) {
+    double sums[BLOCKS] = {0};
+#pragma omp parallel for schedule(dynamic) num_threads(threads) if (rows > BLOCK)
+    for (int64_t b = 0; b < BLOCKS; b++) {
+      const int64_t start = first + b * BLOCK;
+      const int64_t end = start + BLOCK < rows ? start + BLOCK : rows;
+      sums[b] = start < end ? terms(context, start, end) : 0.0;
+    }
+    for (int64_t b = 0; b < BLOCKS; b++) {
+      total += sums[b];
+    }
+  }
+  return total;
+}
+
 double diva_engine_account(struct diva_engine *engine, int phase, double since) {
   const double now = diva_clock_seconds();
   engine->seconds[phase] += now - since;

@@ -105,6 +105,13 @@ enum diva_status diva_engine_check_fault(struct diva_engine *engine,
                                          const struct diva_dataset *dataset,
                                          struct diva_error *error);
 
+/** The terms of rows [first, end), added in order. */
+typedef double (*diva_row_terms)(const void *context, int64_t first, int64_t end);
+
+/** A sum over rows by all threads, in blocks of fixed size that are added in order: the same on any
+ * number of threads. */
+double diva_engine_sum_rows(int threads, int64_t rows, diva_row_terms terms, const void *context);
+
 /** Adds the seconds since `since` to a phase and returns now. */
 double diva_engine_account(struct diva_engine *engine, int phase, double since);
 

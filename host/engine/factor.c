@@ -77,6 +77,25 @@ static void multiply_gram(const struct diva_primal *primal, const double *x, dou
   }
 }
 
+/* x = C x = U U' x: two products, where a device would solve for one right-hand side row by row.
+ * Nothing else needs the cross sums any more. */
+static enum diva_status multiply_inverse(struct diva_primal *primal, double *x,
+                                         struct diva_error *error) {
+  struct diva_engine *engine = primal->engine;
+  const struct diva_matrix vector = diva_tile_rows(primal->cross_scratch, 1);
+  const struct diva_matrix half = diva_tile_rows(primal->cross, 1);
+  enum diva_status status = diva_engine_upload(engine, vector, x, error);
+  if (status == DIVA_OK) {
+    status = engine->ops->multiply(engine->backend, true, false, false, vector, primal->inverse,
+                                   half, error);
+  }
+  if (status == DIVA_OK) {
+    status = engine->ops->multiply(engine->backend, true, false, true, half, primal->inverse,
+                                   vector, error);
+  }
+  return status == DIVA_OK ? diva_engine_download(engine, vector, x, error) : status;
+}
+
 /*
  * The condition number of the penalised block, by power iteration on A and on its inverse: within a
  * small factor, which is all that the choice of precision asks for. The constant column is
@@ -106,16 +125,8 @@ static enum diva_status estimate_condition(struct diva_primal *primal, struct di
     }
   }
   double largest_of_inverse = 0.0;
-  struct diva_matrix vector = primal->cross_scratch;
-  vector.rows = 1;
   for (int i = 0; i < ITERATIONS && status == DIVA_OK; i++) {
-    status = diva_engine_upload(engine, vector, x, error);
-    if (status == DIVA_OK) {
-      status = engine->ops->cholesky_solve(engine->backend, primal->factor, vector, error);
-    }
-    if (status == DIVA_OK) {
-      status = diva_engine_download(engine, vector, x, error);
-    }
+    status = multiply_inverse(primal, x, error);
     if (primal->width > d) {
       x[d] = 0.0;
     }
@@ -168,6 +179,9 @@ enum diva_status diva_factor_sandwich(struct diva_primal *primal, struct diva_er
   if (status == DIVA_OK) {
     status = ops->convert(engine->backend, primal->adjoint_gram, primal->curvature, error);
   }
+  if (status == DIVA_OK) {
+    status = ops->synchronize(engine->backend, error);
+  }
   diva_engine_account(engine, PHASE_FACTOR, start);
   return status;
 }
@@ -190,6 +204,7 @@ static enum diva_status restore_shift(struct diva_primal *primal, struct diva_er
 
 enum diva_status diva_factor_direct(struct diva_primal *primal, struct diva_error *error) {
   struct diva_engine *engine = primal->engine;
+  const double start = diva_clock_seconds();
   enum diva_status status = DIVA_OK;
   if (!engine->validation) {
     status = restore_shift(primal, error);
@@ -198,7 +213,12 @@ enum diva_status diva_factor_direct(struct diva_primal *primal, struct diva_erro
     status =
         engine->ops->cholesky_solve(engine->backend, primal->factor, primal->cross_scratch, error);
   }
-  return status == DIVA_OK
-             ? engine->ops->convert(engine->backend, primal->cross_scratch, primal->m, error)
-             : status;
+  if (status == DIVA_OK) {
+    status = engine->ops->convert(engine->backend, primal->cross_scratch, primal->m, error);
+  }
+  if (status == DIVA_OK) {
+    status = engine->ops->synchronize(engine->backend, error);
+  }
+  diva_engine_account(engine, PHASE_FACTOR, start);
+  return status;
 }

@@ -44,6 +44,24 @@ static struct diva_row_results adjoint_results(const struct diva_primal *primal,
   };
 }
 
+static double cross_terms(const void *context, int64_t first, int64_t end) {
+  const struct diva_engine *engine = context;
+  double sum = 0.0;
+  for (int64_t i = first; i < end; i++) {
+    sum += engine->importance[i] * engine->weight[i];
+  }
+  return sum;
+}
+
+static double square_terms(const void *context, int64_t first, int64_t end) {
+  const struct diva_engine *engine = context;
+  double sum = 0.0;
+  for (int64_t i = first; i < end; i++) {
+    sum += engine->weight[i] * engine->weight[i];
+  }
+  return sum;
+}
+
 /*
  * The c for which g / (1 - h) - c alpha e is smallest. At the solution sum_i alpha_i z_i e_i' is
  * lambda W, next to nothing beside its terms; with the squared loss and equal weights the gradients
@@ -52,16 +70,12 @@ static struct diva_row_results adjoint_results(const struct diva_primal *primal,
  * diva_factor_direct().
  */
 static double find_gradient_shift(const struct diva_engine *engine) {
-  double across = 0.0;
-  double squares = 0.0;
   if (engine->options->loss != DIVA_LOSS_SQUARED || !wants_adjoint(engine)) {
     return 0.0;
   }
-  for (int64_t i = 0; i < engine->info.rows; i++) {
-    across += engine->importance[i] * engine->weight[i];
-    squares += engine->weight[i] * engine->weight[i];
-  }
-  return -2.0 * across / squares;
+  const int64_t rows = engine->info.rows;
+  const double across = diva_engine_sum_rows(engine->threads, rows, cross_terms, engine);
+  return -2.0 * across / diva_engine_sum_rows(engine->threads, rows, square_terms, engine);
 }
 
 /* Leverages and everything that follows from them without the temperature. */
@@ -136,6 +150,7 @@ static enum diva_status clear_sums(struct diva_primal *primal, struct diva_error
 
 static void fill_leverages(struct diva_primal *primal) {
   const struct diva_engine *engine = primal->engine;
+#pragma omp parallel for schedule(static) num_threads(engine->threads)
   for (int64_t i = 0; i < engine->info.rows; i++) {
     engine->analysis->leverage[i] = engine->weight[i] * primal->form[i];
   }

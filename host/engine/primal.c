@@ -39,6 +39,7 @@ static void describe_validation(struct diva_primal *primal) {
 static double smallest_slack(const struct diva_primal *primal) {
   const struct diva_engine *engine = primal->engine;
   double smallest = primal->group_loo ? primal->group_loo->slack : 1.0;
+#pragma omp parallel for schedule(static) num_threads(engine->threads) reduction(min : smallest)
   for (int64_t i = 0; i < engine->info.rows; i++) {
     smallest = fmin(smallest, 1.0 - engine->analysis->leverage[i]);
   }
@@ -175,11 +176,16 @@ static enum diva_status attempt(struct diva_engine *engine, bool double_tiles,
 }
 
 /* A float32 result is a float32 value: what is printed, sorted and compared is then the same. */
-static void round_columns(struct diva_analysis *analysis, int64_t rows) {
+static void round_columns(const struct diva_engine *engine) {
+  const struct diva_analysis *analysis = engine->analysis;
   double *columns[] = {analysis->derivative, analysis->removal,    analysis->leverage,
                        analysis->loo_loss,   analysis->loo_margin, analysis->label_quality};
   for (size_t c = 0; c < sizeof columns / sizeof columns[0]; c++) {
-    for (int64_t i = 0; columns[c] && i < rows; i++) {
+    if (!columns[c]) {
+      continue;
+    }
+#pragma omp parallel for schedule(static) num_threads(engine->threads)
+    for (int64_t i = 0; i < engine->info.rows; i++) {
       columns[c][i] = (double)(float)columns[c][i];
     }
   }
@@ -203,7 +209,7 @@ enum diva_status diva_primal_run(struct diva_engine *engine, struct diva_error *
     return diva_dual_run(engine, error);
   }
   if (!double_tiles && status == DIVA_OK) {
-    round_columns(engine->analysis, engine->info.rows);
+    round_columns(engine);
   }
   engine->analysis->summary.precision =
       double_tiles ? DIVA_PRECISION_FLOAT64 : DIVA_PRECISION_FLOAT32;

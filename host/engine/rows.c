@@ -9,6 +9,10 @@ static const double *given_weights(const struct diva_dataset *dataset,
   return options->weights ? options->weights : diva_dataset_weights(dataset);
 }
 
+static int threads_of(const struct diva_analysis_options *options) {
+  return options->threads > 0 ? options->threads : diva_cores_available();
+}
+
 static double row_weight(const int32_t *labels, const double *given, int64_t row) {
   if (labels && labels[row] < 0) {
     return 0.0;
@@ -48,10 +52,14 @@ enum diva_status diva_rows_weigh(const struct diva_dataset *dataset,
   const double *given = given_weights(dataset, options);
   const int32_t *labels = diva_dataset_labels(dataset);
   const enum diva_status status = check_weights(given, info.rows, error);
-  for (int64_t i = 0; i < info.rows && status == DIVA_OK; i++) {
+  if (status != DIVA_OK) {
+    return status;
+  }
+#pragma omp parallel for schedule(static) num_threads(threads_of(options))
+  for (int64_t i = 0; i < info.rows; i++) {
     weight[i] = row_weight(labels, given, i);
   }
-  return status;
+  return DIVA_OK;
 }
 
 static enum diva_status check_classes(const struct diva_engine *engine, struct diva_error *error) {
@@ -73,15 +81,23 @@ static enum diva_status check_classes(const struct diva_engine *engine, struct d
   return DIVA_OK;
 }
 
+static double terms_of_column(const void *context, int64_t first, int64_t end) {
+  const double *values = context;
+  double sum = 0.0;
+  for (int64_t i = first; i < end; i++) {
+    sum += values[i];
+  }
+  return sum;
+}
+
 /*
  * v of the rows that count, which come as 1 among zeros: what was given for them (NULL: the same
  * for all), made to add up to 1. `what` names it in errors.
  */
 static enum diva_status normalise(const char *what, const double *given, int64_t rows, double *v,
-                                  struct diva_error *error) {
-  double total = 0.0;
-  for (int64_t i = 0; i < rows; i++) {
-    if (v[i] > 0.0 && given) {
+                                  int threads, struct diva_error *error) {
+  for (int64_t i = 0; given && i < rows; i++) {
+    if (v[i] > 0.0) {
       if (!isfinite(given[i]) || given[i] < 0.0) {
         return diva_error_set(error, DIVA_ERROR_USAGE,
                               "%s of row %lld is %g; importances must be finite and not negative",
@@ -89,14 +105,15 @@ static enum diva_status normalise(const char *what, const double *given, int64_t
       }
       v[i] = given[i];
     }
-    total += v[i];
   }
+  const double total = diva_engine_sum_rows(threads, rows, terms_of_column, v);
   if (given && !(total > 0.0 && isfinite(total))) {
     return diva_error_set(error, DIVA_ERROR_USAGE,
                           "the %ss of the rows that count add up to %g; the sum must be positive "
                           "and finite",
                           what, total);
   }
+#pragma omp parallel for schedule(static) num_threads(threads)
   for (int64_t i = 0; i < rows; i++) {
     v[i] = v[i] > 0.0 ? v[i] / total : 0.0;
   }
@@ -120,7 +137,7 @@ static enum diva_status weigh_validation(struct diva_engine *engine, struct diva
     engine->validation_importance[i] = !labels || labels[i] >= 0 ? 1.0 : 0.0;
   }
   return normalise("validation importance", engine->options->validation_importance, info.rows,
-                   engine->validation_importance, error);
+                   engine->validation_importance, engine->threads, error);
 }
 
 double diva_rows_share(const struct diva_engine *engine, int64_t row) {
@@ -134,21 +151,23 @@ enum diva_status diva_rows_prepare(struct diva_engine *engine, struct diva_error
   if (status != DIVA_OK) {
     return status;
   }
+  int64_t training_rows = 0;
+#pragma omp parallel for schedule(static) num_threads(engine->threads) reduction(+ : training_rows)
   for (int64_t i = 0; i < engine->info.rows; i++) {
-    engine->training_rows += weight[i] > 0.0;
-    engine->weight_sum += weight[i];
+    training_rows += weight[i] > 0.0;
+    engine->importance[i] = weight[i] > 0.0 ? 1.0 : 0.0;
   }
+  engine->training_rows = training_rows;
+  engine->weight_sum =
+      diva_engine_sum_rows(engine->threads, engine->info.rows, terms_of_column, weight);
   engine->weight = weight;
   if (engine->training_rows < 2) {
     return diva_error_set(error, DIVA_ERROR_INPUT,
                           "rows with a label and a positive weight: %lld; at least 2 are needed",
                           (long long)engine->training_rows);
   }
-  for (int64_t i = 0; i < engine->info.rows; i++) {
-    engine->importance[i] = weight[i] > 0.0 ? 1.0 : 0.0;
-  }
   status = normalise("importance", engine->options->importance, engine->info.rows,
-                     engine->importance, error);
+                     engine->importance, engine->threads, error);
   if (status == DIVA_OK) {
     status = weigh_validation(engine, error);
   }
@@ -188,18 +207,36 @@ static void blank_row(struct diva_analysis *analysis, int64_t i, bool expected) 
   }
 }
 
+static double loss_terms(const void *context, int64_t first, int64_t end) {
+  const struct diva_engine *engine = context;
+  double sum = 0.0;
+  for (int64_t i = first; i < end; i++) {
+    sum += engine->weight[i] > 0.0 ? engine->importance[i] * engine->analysis->loo_loss[i] : 0.0;
+  }
+  return sum;
+}
+
+static double wrong_terms(const void *context, int64_t first, int64_t end) {
+  const struct diva_engine *engine = context;
+  double sum = 0.0;
+  for (int64_t i = first; i < end; i++) {
+    const bool wrong = engine->analysis->suggested_label[i] != engine->labels[i];
+    sum += engine->weight[i] > 0.0 && wrong ? diva_rows_share(engine, i) : 0.0;
+  }
+  return sum;
+}
+
 void diva_rows_finish(struct diva_engine *engine) {
   struct diva_analysis *analysis = engine->analysis;
   struct diva_score *loo = &analysis->summary.loo;
-  double wrong = 0.0;
-  for (int64_t i = 0; i < engine->info.rows; i++) {
+  const int64_t rows = engine->info.rows;
+  loo->loss = diva_engine_sum_rows(engine->threads, rows, loss_terms, engine);
+  const double wrong =
+      engine->labels ? diva_engine_sum_rows(engine->threads, rows, wrong_terms, engine) : 0.0;
+#pragma omp parallel for schedule(static) num_threads(engine->threads)
+  for (int64_t i = 0; i < rows; i++) {
     if (engine->labels && engine->labels[i] < 0) {
       blank_row(analysis, i, engine->options->expect_unlabelled);
-    } else if (engine->weight[i] > 0.0) {
-      loo->loss += engine->importance[i] * analysis->loo_loss[i];
-      if (engine->labels && analysis->suggested_label[i] != engine->labels[i]) {
-        wrong += diva_rows_share(engine, i);
-      }
     }
     if (!engine->labels) {
       analysis->loo_margin[i] = NAN;

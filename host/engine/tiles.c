@@ -137,6 +137,14 @@ enum diva_status diva_tiles_prepare(struct diva_primal *primal, const struct div
   return status;
 }
 
+/* Before the next tile is waited for, where the wait is to be told from the work. */
+static enum diva_status settle(const struct diva_engine *engine, const struct diva_feed *feed,
+                               struct diva_error *error) {
+  return engine->options->exact_phases && feed->prefetch
+             ? engine->ops->synchronize(engine->backend, error)
+             : DIVA_OK;
+}
+
 enum diva_status diva_tiles_visit(struct diva_primal *primal, const struct diva_row_set *set,
                                   const char *phase_name, int phase, diva_tile_visitor visit,
                                   void *context, struct diva_error *error) {
@@ -162,6 +170,9 @@ enum diva_status diva_tiles_visit(struct diva_primal *primal, const struct diva_
     if (status == DIVA_OK) {
       status = visit(primal, context, &tile, error);
       done = read.first + read.count;
+    }
+    if (status == DIVA_OK) {
+      status = settle(engine, &feed, error);
     }
     clock = diva_engine_account(engine, phase, clock);
   }

@@ -97,7 +97,11 @@ struct diva_analysis_options {
   /** Rows without a label get the derivative they have on average over softmax(t F) as their label,
    * where it is null otherwise: it is linear in the label. Not with groups. */
   bool expect_unlabelled;
-  bool deterministic;    /**< the same bytes whatever the number of threads */
+  bool deterministic; /**< the same bytes whatever the number of threads */
+  /** The device is waited for tile by tile while rows are read, so that `seconds` of the summary
+   * tell the work from the wait for rows: without it, what a device has been given to do and has
+   * not finished counts as reading. Costs some of the overlap of the two. */
+  bool exact_phases;
   const char *backend;   /**< NULL or "auto": the best that is ready; else by name */
   int threads;           /**< 0: one a core */
   int64_t memory;        /**< bytes the run may use; 0: what the machine has */
@@ -182,7 +186,8 @@ struct diva_summary {
   int threads;
   uint64_t seed;
   int64_t memory_planned;      /**< bytes */
-  double seconds[DIVA_PHASES]; /**< wall time by phase, see diva_phase_name() */
+  double seconds[DIVA_PHASES]; /**< wall time by phase, see diva_phase_name(): "read" is the wait
+                                    for rows; all of them add up to that of the run */
 };
 
 /** Name of a phase: "read", "gram", "factor", "loo", "derivative", "other"; NULL past the end. */
