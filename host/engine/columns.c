@@ -177,34 +177,6 @@ enum diva_status diva_tile_keep(struct diva_primal *primal, const struct diva_pr
                                tile->count * element, error);
 }
 
-/* By all threads: fresh memory costs its first touch. */
-static void copy_out(const struct diva_engine *engine, char *to, const char *from, int64_t bytes) {
-  enum { PIECE = 1 << 20 };
-#pragma omp parallel for schedule(static) num_threads(engine->threads) if (bytes > PIECE)
-  for (int64_t at = 0; at < bytes; at += PIECE) {
-    const int64_t left = bytes - at;
-    memcpy(to + at, from + at, (size_t)(left < PIECE ? left : PIECE));
-  }
-}
-
-/* Through the memory that tiles come through, which is idle between passes: the device fills
- * pageable memory far more slowly. */
-static enum diva_status download_column(struct diva_primal *primal, struct diva_vector held,
-                                        int64_t bytes, char *to, struct diva_error *error) {
-  const struct diva_engine *engine = primal->engine;
-  char *landing = primal->slots[0];
-  enum diva_status status = DIVA_OK;
-  for (int64_t at = 0; at < bytes && status == DIVA_OK; at += primal->slot_bytes) {
-    const int64_t left = bytes - at;
-    const int64_t piece = left < primal->slot_bytes ? left : primal->slot_bytes;
-    status = engine->ops->download(engine->backend, held.buffer, at, landing, piece, error);
-    if (status == DIVA_OK) {
-      copy_out(engine, to + at, landing, piece);
-    }
-  }
-  return status;
-}
-
 enum diva_status diva_columns_fetch(struct diva_primal *primal, const struct diva_row_set *set,
                                     struct diva_error *error) {
   struct diva_row_columns *columns = set->columns;
@@ -212,7 +184,8 @@ enum diva_status diva_columns_fetch(struct diva_primal *primal, const struct div
   for (int c = 0; c < DIVA_COLUMNS && status == DIVA_OK; c++) {
     if (columns->kept[c]) {
       const int64_t bytes = set->info.rows * element_of((enum diva_column)c);
-      status = download_column(primal, columns->held[c], bytes, columns->host[c], error);
+      status = diva_engine_download_bytes(primal->engine, columns->held[c].buffer, bytes,
+                                          columns->host[c], error);
       columns->kept[c] = false;
     }
   }

@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Enough that the bus is busy and not the calls; taking such memory is slow. */
+enum { LANDING_BYTES = 8 << 20 };
+
 int64_t diva_engine_stride(int64_t columns) {
   const int64_t stride = (columns + 15) / 16 * 16;
   return stride % 512 == 0 ? stride + 16 : stride;
@@ -108,24 +111,69 @@ enum diva_status diva_engine_upload(struct diva_engine *engine, struct diva_matr
 }
 
 /* Rows [first, first + rows) with their padding in one download, which costs more to start than its
- * bytes do. */
+ * bytes do. All threads take them from there: fresh memory costs its first touch. */
 static enum diva_status download_rows(struct diva_engine *engine, struct diva_matrix from,
                                       int64_t first, int64_t rows, double *padded, double *to,
                                       struct diva_error *error) {
+  enum { FEW_VALUES = 1 << 17 };
   const int64_t element = (int64_t)sizeof(double);
   const int64_t values = (rows - 1) * from.stride + from.columns;
   const enum diva_status status = engine->ops->download(
       engine->backend, from.buffer, (from.offset + first * from.stride) * element, padded,
       values * element, error);
-  for (int64_t i = 0; i < rows && status == DIVA_OK; i++) {
+  if (status != DIVA_OK) {
+    return status;
+  }
+#pragma omp parallel for schedule(static) num_threads(engine->threads) if (values > FEW_VALUES)
+  for (int64_t i = 0; i < rows; i++) {
     memcpy(to + (first + i) * from.columns, padded + i * from.stride,
            (size_t)(from.columns * element));
+  }
+  return DIVA_OK;
+}
+
+static enum diva_status download_landing(struct diva_engine *engine, struct diva_matrix from,
+                                         double *to, struct diva_error *error) {
+  const int64_t piece = (int64_t)LANDING_BYTES / (from.stride * (int64_t)sizeof(double));
+  enum diva_status status = DIVA_OK;
+  for (int64_t first = 0; first < from.rows && status == DIVA_OK; first += piece) {
+    const int64_t left = from.rows - first;
+    status = download_rows(engine, from, first, left < piece ? left : piece,
+                           (double *)(void *)engine->landing, to, error);
+  }
+  return status;
+}
+
+enum diva_status diva_engine_download_bytes(struct diva_engine *engine,
+                                            const struct diva_buffer *from, int64_t bytes, void *to,
+                                            struct diva_error *error) {
+  enum { PIECE = 1 << 20 };
+  enum diva_status status = DIVA_OK;
+  if (!engine->landing) {
+    return engine->ops->download(engine->backend, from, 0, to, bytes, error);
+  }
+  for (int64_t at = 0; at < bytes && status == DIVA_OK; at += LANDING_BYTES) {
+    const int64_t left = bytes - at;
+    const int64_t landed = left < LANDING_BYTES ? left : LANDING_BYTES;
+    status = engine->ops->download(engine->backend, from, at, engine->landing, landed, error);
+    if (status != DIVA_OK) {
+      return status;
+    }
+#pragma omp parallel for schedule(static) num_threads(engine->threads) if (landed > PIECE)
+    for (int64_t first = 0; first < landed; first += PIECE) {
+      const int64_t rest = landed - first;
+      memcpy((char *)to + at + first, engine->landing + first,
+             (size_t)(rest < PIECE ? rest : PIECE));
+    }
   }
   return status;
 }
 
 enum diva_status diva_engine_download(struct diva_engine *engine, struct diva_matrix from,
                                       double *to, struct diva_error *error) {
+  if (engine->landing && from.stride * (int64_t)sizeof(double) <= LANDING_BYTES) {
+    return download_landing(engine, from, to, error);
+  }
   const int64_t piece = rows_at_once(from);
   double *padded = NULL;
   enum diva_status status = diva_allocate(piece * from.stride, (int64_t)sizeof *padded,
@@ -150,7 +198,11 @@ enum diva_status diva_engine_open_backend(struct diva_engine *engine, bool doubl
       .outputs = engine->info.outputs,
   };
   engine->element = double_tiles ? (int64_t)sizeof(double) : (int64_t)sizeof(float);
-  return engine->ops->open(&config, &engine->backend, error);
+  const enum diva_status status = engine->ops->open(&config, &engine->backend, error);
+  return status == DIVA_OK && engine->ops->host_create
+             ? engine->ops->host_create(engine->backend, LANDING_BYTES, (void **)&engine->landing,
+                                        error)
+             : status;
 }
 
 void diva_engine_close_backend(struct diva_engine *engine) {
@@ -159,6 +211,10 @@ void diva_engine_close_backend(struct diva_engine *engine) {
   }
   engine->buffer_count = 0;
   engine->buffer_bytes = 0;
+  if (engine->landing) {
+    engine->ops->host_destroy(engine->backend, engine->landing);
+    engine->landing = NULL;
+  }
   if (engine->backend) {
     engine->ops->close(engine->backend);
     engine->backend = NULL;

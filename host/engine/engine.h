@@ -57,6 +57,7 @@ struct diva_engine {
   struct diva_buffer *buffers[DIVA_ENGINE_BUFFERS];
   int buffer_count;
   int64_t buffer_bytes; /**< of all of them */
+  char *landing;        /**< host memory that downloads are fastest to (owned); NULL: any is */
   int64_t element;      /**< bytes of tile type */
 
   double lambda;
@@ -75,6 +76,11 @@ enum diva_status diva_engine_matrix(struct diva_engine *engine, int64_t rows, in
 /** A vector of `element`-byte values on the device, contents undefined. */
 enum diva_status diva_engine_vector(struct diva_engine *engine, int64_t length, int64_t element,
                                     struct diva_vector *out, struct diva_error *error);
+
+/** Bytes of a buffer to the host, at once and by all threads: what is wanted of a whole pass. */
+enum diva_status diva_engine_download_bytes(struct diva_engine *engine,
+                                            const struct diva_buffer *from, int64_t bytes, void *to,
+                                            struct diva_error *error);
 
 /** Zeroes a float64 matrix. */
 enum diva_status diva_engine_zero(struct diva_engine *engine, struct diva_matrix matrix,

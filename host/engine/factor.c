@@ -193,6 +193,7 @@ static enum diva_status restore_shift(struct diva_primal *primal, struct diva_er
   const double share = primal->gradient_shift * engine->lambda;
   double *sums = primal->host_cross;
   enum diva_status status = diva_engine_download(engine, primal->cross_scratch, sums, error);
+#pragma omp parallel for schedule(static) num_threads(engine->threads)
   for (int64_t c = 0; c < engine->info.outputs; c++) {
     for (int64_t j = 0; j < primal->columns; j++) {
       sums[c * primal->width + j] += share * primal->host_w[c * primal->width + j];

@@ -226,6 +226,7 @@ static void centre_cross(struct diva_primal *primal, const double *raw, int64_t 
                          struct column_facts facts) {
   const int64_t d = primal->columns;
   double *cross = primal->host_cross;
+#pragma omp parallel for schedule(static) num_threads(primal->engine->threads)
   for (int64_t c = 0; c < primal->engine->info.outputs; c++) {
     const double total = raw[c * raw_width + d];
     for (int64_t j = 0; j < d; j++) {
@@ -239,7 +240,8 @@ static void centre_cross(struct diva_primal *primal, const double *raw, int64_t 
 }
 
 /* Without means there is nothing to centre: the sums are final, only the lower triangle is not. */
-static void mirror(const double *from, int64_t width, double *to) {
+static void mirror(const double *from, int64_t width, int threads, double *to) {
+#pragma omp parallel for schedule(dynamic, 16) num_threads(threads)
   for (int64_t i = 0; i < width; i++) {
     for (int64_t j = i; j < width; j++) {
       to[i * width + j] = from[i * width + j];
@@ -316,14 +318,8 @@ static enum diva_status finish_sums(struct diva_primal *primal, struct diva_erro
   if (status == DIVA_OK && needs_mean(primal)) {
     status = apply_means(primal, raw_gram, raw_cross, raw_width, error);
   } else if (status == DIVA_OK) {
-    mirror(raw_gram, raw_width, primal->host_gram);
+    mirror(raw_gram, raw_width, engine->threads, primal->host_gram);
     memcpy(primal->host_cross, raw_cross, (size_t)(outputs * raw_width) * sizeof *raw_cross);
-  }
-  if (status == DIVA_OK) {
-    status = diva_engine_upload(engine, primal->gram, primal->host_gram, error);
-  }
-  if (status == DIVA_OK) {
-    status = diva_engine_upload(engine, primal->cross, primal->host_cross, error);
   }
   free(raw_gram);
   free(raw_cross);

@@ -145,6 +145,9 @@ enum diva_status diva_path_run(struct diva_primal *primal, struct diva_error *er
     status = engine->ops->convert(engine->backend, primal->factor, primal->upper, error);
   }
   if (status == DIVA_OK) {
+    status = diva_engine_upload(engine, primal->cross, primal->host_cross, error);
+  }
+  if (status == DIVA_OK) {
     status = engine->ops->multiply(engine->backend, true, false, true, primal->cross,
                                    primal->factor, primal->cross_scratch, error);
   }

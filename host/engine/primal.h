@@ -200,8 +200,8 @@ enum diva_status diva_fourier_map(struct diva_primal *primal, struct diva_matrix
  * the first rows: with it the sums of squares cancel nothing. */
 enum diva_status diva_gram_first_shift(struct diva_primal *primal, struct diva_error *error);
 
-/** The first pass: Gram and cross sums of the centred, scaled features, in `gram`, `cross` and
- * `host_gram`; fixes the preparation. Finds NaN and infinity. */
+/** The first pass: Gram and cross sums of the centred, scaled features, in `host_gram` and
+ * `host_cross`; fixes the preparation. Finds NaN and infinity. */
 enum diva_status diva_gram_run(struct diva_primal *primal, struct diva_error *error);
 
 /* given_sums.c: options->sums in place of the first pass */

@@ -74,7 +74,7 @@ static const char *find_missing_symbol(struct diva_blas *blas) {
       {"cblas_sgemm", &blas->sgemm}, {"cblas_dgemm", &blas->dgemm}, {"cblas_ssyrk", &blas->ssyrk},
       {"cblas_dsyrk", &blas->dsyrk}, {"cblas_strmm", &blas->strmm}, {"cblas_dtrmm", &blas->dtrmm},
       {"dpotrf_", &blas->dpotrf},    {"dpotrs_", &blas->dpotrs},    {"dtrtri_", &blas->dtrtri},
-      {"dsyevd_", &blas->dsyevd},    {"ssyevd_", &blas->ssyevd},
+      {"dsyevd_", &blas->dsyevd},    {"ssyevd_", &blas->ssyevd},    {"cblas_dgemv", &blas->dgemv},
   };
   for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
     if (!find_symbol(blas->library, wanted[i].name, wanted[i].pointer)) {

@@ -30,6 +30,8 @@ struct diva_blas {
   void (*dgemm)(int order, int trans_a, int trans_b, int m, int n, int k, double alpha,
                 const double *a, int lda, const double *b, int ldb, double beta, double *c,
                 int ldc);
+  void (*dgemv)(int order, int trans, int m, int n, double alpha, const double *a, int lda,
+                const double *x, int step_x, double beta, double *y, int step_y);
   void (*ssyrk)(int order, int uplo, int trans, int n, int k, float alpha, const float *a, int lda,
                 float beta, float *c, int ldc);
   void (*dsyrk)(int order, int uplo, int trans, int n, int k, double alpha, const double *a,

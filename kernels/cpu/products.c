@@ -82,6 +82,16 @@ enum diva_status diva_cpu_residual(struct diva_backend *backend, struct diva_mat
   return DIVA_OK;
 }
 
+/* One row a times B, or B': a product of matrices would copy B first. */
+static void multiply_row(const struct diva_backend *backend, bool transpose_b, struct diva_matrix a,
+                         struct diva_matrix b, struct diva_matrix c) {
+  const int64_t real = (int64_t)sizeof(double);
+  backend->blas.dgemv(DIVA_BLAS_ROW_MAJOR, transpose_b ? DIVA_BLAS_PLAIN : DIVA_BLAS_TRANSPOSED,
+                      (int)b.rows, (int)b.columns, 1.0, diva_cpu_address(b, 0, 0, real),
+                      (int)b.stride, diva_cpu_address(a, 0, 0, real), 1, 0.0,
+                      diva_cpu_address(c, 0, 0, real), 1);
+}
+
 enum diva_status diva_cpu_multiply(struct diva_backend *backend, bool double_values,
                                    bool transpose_a, bool transpose_b, struct diva_matrix a,
                                    struct diva_matrix b, struct diva_matrix c,
@@ -89,6 +99,10 @@ enum diva_status diva_cpu_multiply(struct diva_backend *backend, bool double_val
   (void)error;
   const bool doubles = double_values || backend->config.double_tiles;
   const int64_t element = doubles ? (int64_t)sizeof(double) : (int64_t)sizeof(float);
+  if (doubles && !transpose_a && c.rows == 1 && b.rows > 0 && b.columns > 0) {
+    multiply_row(backend, transpose_b, a, b, c);
+    return DIVA_OK;
+  }
 #pragma omp parallel for schedule(dynamic) num_threads(backend->config.threads)
   for (int64_t i = 0; i < chunk_count(backend, c.rows); i++) {
     const int64_t first = i * backend->chunk_rows;
