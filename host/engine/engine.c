@@ -1,5 +1,5 @@
 /* The device side of a run: opening a backend, taking and releasing its memory. */
-#include "engine.h"
+#include "device.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +15,11 @@ static enum diva_status take_buffer(struct diva_engine *engine, int64_t count, i
   if (!diva_size_multiply(count, element, 1, &bytes)) {
     return diva_error_set(error, DIVA_ERROR_RESOURCE, "a buffer of %lld elements overflows",
                           (long long)count);
+  }
+  if (engine->counts) {
+    *out = NULL;
+    engine->buffer_bytes += diva_device_rounded(bytes);
+    return DIVA_OK;
   }
   if (engine->buffer_count == DIVA_ENGINE_BUFFERS) {
     return diva_error_set(error, DIVA_ERROR_INTERNAL, "more than %d device buffers",
@@ -151,6 +156,23 @@ enum diva_status diva_engine_open_backend(struct diva_engine *engine, bool doubl
   };
   engine->element = double_tiles ? (int64_t)sizeof(double) : (int64_t)sizeof(float);
   return engine->ops->open(&config, &engine->backend, error);
+}
+
+enum diva_status diva_engine_choose_and_open(struct diva_engine *engine, const char *name,
+                                             double flops, bool double_tiles, int64_t tile_rows,
+                                             int64_t columns, struct diva_error *error) {
+  enum diva_status status = diva_backend_choose_for(name, flops, &engine->ops, error);
+  if (status != DIVA_OK) {
+    return status;
+  }
+  status = diva_engine_open_backend(engine, double_tiles, tile_rows, columns, error);
+  if (status != DIVA_ERROR_RESOURCE || !diva_backend_left_open(name)) {
+    return status;
+  }
+  status = diva_backend_choose_for(name, 0.0, &engine->ops, error);
+  return status == DIVA_OK
+             ? diva_engine_open_backend(engine, double_tiles, tile_rows, columns, error)
+             : status;
 }
 
 void diva_engine_close_backend(struct diva_engine *engine) {

@@ -98,9 +98,11 @@ struct diva_analysis_options {
    * where it is null otherwise: it is linear in the label. Not with groups. */
   bool expect_unlabelled;
   bool deterministic;    /**< the same bytes whatever the number of threads */
-  const char *backend;   /**< NULL or "auto": the best that is ready; else by name */
+  const char *backend;   /**< NULL or "auto": the best that is ready and worth its start, and the
+                              CPU where that cannot take the run; else by name */
   int threads;           /**< 0: one a core */
-  int64_t memory;        /**< bytes the run may use; 0: what the machine has */
+  int64_t memory;        /**< bytes the run may use, of the host and, each for itself, of a device
+                              with memory of its own; 0: what they have */
   int64_t sample_rows;   /**< rows that lambda is chosen on when there are more; default 4096 */
   uint64_t seed;         /**< of that sample and of the random Fourier features */
   const double *weights; /**< rows, >= 0, borrowed for the call; NULL: the dataset's, else 1. Rows
@@ -178,10 +180,13 @@ struct diva_summary {
   struct diva_score loo;
   struct diva_score validation; /**< rows = 0 without a validation set */
   const char *backend;
-  const char *library; /**< "OpenBLAS 0.3.21 (SkylakeX)" */
+  const char *library;      /**< "OpenBLAS 0.3.21 (SkylakeX)" */
+  const char *backend_note; /**< why a better backend, which was ready, could not take the run; NULL
+                                 where there was none */
   int threads;
   uint64_t seed;
-  int64_t memory_planned;      /**< bytes */
+  int64_t memory_planned;        /**< bytes of the host, or of all where the device has none */
+  int64_t device_memory_planned; /**< bytes of a device with memory of its own; 0 without one */
   double seconds[DIVA_PHASES]; /**< wall time by phase, see diva_phase_name() */
 };
 

@@ -244,6 +244,26 @@ static enum diva_status open_scratch(struct diva_backend *backend, struct diva_e
   return status;
 }
 
+static enum diva_status cuda_reserve_bytes(struct diva_backend *backend,
+                                           const struct diva_backend_config *config, int64_t *bytes,
+                                           struct diva_error *error) {
+  const enum diva_status status = diva_cuda_algebra_bytes(backend, config, bytes, error);
+  *bytes += cuda_scratch_bytes(config);
+  return status;
+}
+
+static enum diva_status cuda_reserve(struct diva_backend *backend,
+                                     const struct diva_backend_config *config,
+                                     struct diva_error *error) {
+  int64_t work = 0;
+  backend->config = *config;
+  enum diva_status status = diva_cuda_algebra_bytes(backend, config, &work, error);
+  if (status == DIVA_OK) {
+    status = open_scratch(backend, error);
+  }
+  return status == DIVA_OK ? diva_cuda_reserve_work(backend, work, error) : status;
+}
+
 static enum diva_status cuda_open(const struct diva_backend_config *config,
                                   struct diva_backend **out, struct diva_error *error) {
   struct cudaDeviceProp device = {0};
@@ -272,7 +292,7 @@ static enum diva_status cuda_open(const struct diva_backend_config *config,
   if (status == DIVA_OK) {
     status = diva_cuda_staging_open(&backend->staging, error);
   }
-  if (status == DIVA_OK) {
+  if (status == DIVA_OK && !config->reserves) {
     status = open_scratch(backend, error);
   }
   if (status != DIVA_OK) {
@@ -320,6 +340,8 @@ const struct diva_backend_ops diva_cuda_ops = {
     .triangular_inverse = diva_cuda_triangular_inverse,
     .eigen = diva_cuda_eigen,
     .memory_free = diva_cuda_memory_free,
+    .reserve_bytes = cuda_reserve_bytes,
+    .reserve = cuda_reserve,
     .host_create = diva_cuda_host_create,
     .host_destroy = diva_cuda_host_destroy,
     .upload_begin = diva_cuda_upload_begin,
