@@ -187,7 +187,7 @@ struct diva_summary {
   uint64_t seed;
   int64_t memory_planned;        /**< bytes of the host, or of all where the device has none */
   int64_t device_memory_planned; /**< bytes of a device with memory of its own; 0 without one */
-  double seconds[DIVA_PHASES]; /**< wall time by phase, see diva_phase_name() */
+  double seconds[DIVA_PHASES];   /**< wall time by phase, see diva_phase_name() */
 };
 
 /** Name of a phase: "read", "gram", "factor", "loo", "derivative", "other"; NULL past the end. */
