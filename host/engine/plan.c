@@ -238,6 +238,8 @@ enum diva_status diva_plan_make(const struct diva_dataset *train,
                                     (info.columns + fourier + info.outputs + 1) * element);
   /* A run that may turn to float64 is planned for it. */
   const double widest = options->precision == DIVA_PRECISION_FLOAT32 ? 4.0 : 8.0;
+  const double machine = (double)diva_memory_available();
+  const double allowed = options->memory > 0 ? fmin((double)options->memory, machine) : machine;
   double needed = 0.0;
   for (;;) {
     needed =
@@ -245,8 +247,7 @@ enum diva_status diva_plan_make(const struct diva_dataset *train,
         (dual ? dual_bytes(&info, out->tile_rows, training_rows, on_device) +
                     dual_removal_bytes(&info, validation, options, out->tile_rows, training_rows)
               : primal_bytes(&info, options, out->tile_rows, training_rows, widest, on_device));
-    if (options->memory == 0 || needed <= (double)options->memory ||
-        out->tile_rows / 2 < FEWEST_ROWS) {
+    if (needed <= allowed || out->tile_rows / 2 < FEWEST_ROWS) {
       break;
     }
     out->tile_rows /= 2;

@@ -23,6 +23,10 @@ void emulation_forget_peak(void);
 /** How often memory was taken, in all. */
 int64_t emulation_allocations(void);
 
+/** The next but `count` taking of memory fails, as where another process was there first; negative:
+ * none does. */
+void emulation_fail_allocation(int64_t count);
+
 /** The newest CUDA that the driver supports, as 13010 for 13.1; 0: there is no driver. */
 void emulation_set_driver(int version);
 

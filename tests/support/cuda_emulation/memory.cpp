@@ -28,6 +28,7 @@ std::map<uintptr_t, size_t> pinned;
 size_t taken;
 size_t peak;
 int64_t allocations;
+int64_t failing = -1;
 
 size_t left() {
   return device_bytes > taken ? device_bytes - taken : 0;
@@ -111,6 +112,10 @@ int64_t emulation_allocations(void) {
   return allocations;
 }
 
+void emulation_fail_allocation(int64_t count) {
+  failing = count;
+}
+
 cudaError_t cudaMemGetInfo(size_t *available, size_t *total) {
   *available = left();
   *total = device_bytes;
@@ -122,7 +127,7 @@ cudaError_t cudaMalloc(void **out, size_t bytes) {
   if (bytes == 0) {
     return cudaSuccess;
   }
-  if (bytes > left()) {
+  if (bytes > left() || failing-- == 0) {
     return cudaErrorMemoryAllocation;
   }
   const size_t used = round_up(bytes, ALIGNMENT);

@@ -309,6 +309,60 @@ Test(device_memory, has_room_for_what_a_run_may_turn_to) {
   problem_free(&arranged.problem);
 }
 
+Test(device_memory, has_room_for_the_dual_too) {
+  static struct arranged arranged;
+  const struct variant variant = {.name = "dual turn", .rows = 240, .columns = 125, .lambda = 1.0};
+  struct diva_analysis *analysis = NULL;
+  struct diva_error error = {0};
+  int64_t peak = 0;
+  arrange(&variant, &arranged);
+  arranged.options.solver = DIVA_SOLVER_DUAL;
+  emulation_set_memory(PLENTY);
+  const int64_t dual = run(&arranged, &peak);
+  arranged.options.solver = DIVA_SOLVER_PRIMAL;
+  const int64_t primal = run(&arranged, &peak) - resident_bytes(&variant);
+  cr_assert(primal < dual);
+  emulation_set_memory(dual - 1 + DIVA_CUDA_HEADROOM);
+  cr_expect(run(&arranged, &peak) >= primal);
+  arranged.options.solver = DIVA_SOLVER_AUTO;
+  expect_refused(&arranged, variant.name, "--solver primal avoids it");
+  emulation_set_memory(dual + DIVA_CUDA_HEADROOM);
+  cr_expect(problem_try(&arranged.problem, &arranged.options, &analysis, &error) == DIVA_OK, "%s",
+            error.message);
+  diva_analysis_destroy(analysis);
+  problem_free(&arranged.problem);
+}
+
+/* Memory that was free when the run was planned may be gone when it is taken. */
+Test(device_memory, that_is_gone_is_an_error_and_no_harm) {
+  static struct arranged arranged;
+  const struct variant *variants[] = {&VARIANTS[1], &VARIANTS[VARIANT_COUNT - 1]};
+  for (size_t v = 0; v < sizeof variants / sizeof variants[0]; v++) {
+    struct diva_analysis *analysis = NULL;
+    struct diva_error error = {0};
+    int64_t failures = 0;
+    enum diva_status status = DIVA_ERROR_RESOURCE;
+    arrange(variants[v], &arranged);
+    emulation_set_memory(PLENTY);
+    while (status == DIVA_ERROR_RESOURCE) {
+      emulation_forget_peak();
+      const int64_t before = emulation_memory_peak();
+      emulation_fail_allocation(failures);
+      status = problem_try(&arranged.problem, &arranged.options, &analysis, &error);
+      emulation_fail_allocation(-1);
+      emulation_forget_peak();
+      cr_expect(emulation_memory_peak() == before, "memory was left behind");
+      cr_expect(status == DIVA_OK || strstr(error.message, "out of device memory"), "%s",
+                error.message);
+      failures += status == DIVA_ERROR_RESOURCE;
+    }
+    cr_expect(status == DIVA_OK && failures > 10, "%lld failures, then %s", (long long)failures,
+              error.message);
+    diva_analysis_destroy(analysis);
+    problem_free(&arranged.problem);
+  }
+}
+
 /* Left open, the backend is the CPU for little work; a device that cannot take more work is passed
  * over, which is said; named, it fails. */
 Test(device_memory, an_open_choice_goes_to_the_cpu) {
