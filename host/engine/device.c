@@ -101,24 +101,29 @@ static int64_t most_fourier(const struct diva_engine *engine, const struct diva_
   return options.rbf_features;
 }
 
-/* What the user can change for the run to fit, beside the backend. */
-static void describe_remedy(const struct diva_engine *engine, const struct diva_device_turn *turn,
-                            int64_t room, char *out, size_t size) {
+static bool fits_without_sample(const struct diva_engine *engine,
+                                const struct diva_device_turn *turn, int64_t room) {
   struct diva_analysis_options given = *engine->options;
   given.lambda = 1.0;
+  return engine->options->lambda == 0.0 &&
+         would_fit(engine, &given, engine->info.columns, turn, room);
+}
+
+/* What the user can change for the run to fit, beside the backend; empty where nothing would do. */
+static void describe_remedy(const struct diva_engine *engine, const struct diva_device_turn *turn,
+                            int64_t room, char *out, size_t size) {
+  const bool kernel = engine->options->kernel == DIVA_KERNEL_RBF;
+  int64_t fitting = 0;
   out[0] = '\0';
   if (turn->avoided_by) {
     snprintf(out, size, "%s avoids it, ", turn->avoided_by);
-  } else if (engine->options->kernel == DIVA_KERNEL_RBF) {
-    const int64_t features = most_fourier(engine, turn, room);
-    snprintf(out, size, features > 0 ? "--rbf-features %lld would fit, " : "", (long long)features);
-  } else if (engine->options->lambda == 0.0 &&
-             would_fit(engine, &given, engine->info.columns, turn, room)) {
+  } else if (fits_without_sample(engine, turn, room)) {
     snprintf(out, size, "a given --lambda would fit, ");
-  } else {
-    const int64_t columns = most_columns(engine, turn, room);
-    snprintf(out, size, columns > 0 ? "%lld of the %lld columns would fit, " : "",
-             (long long)columns, (long long)engine->info.columns);
+  } else if (kernel && (fitting = most_fourier(engine, turn, room)) > 0) {
+    snprintf(out, size, "--rbf-features %lld would fit, ", (long long)fitting);
+  } else if (!kernel && (fitting = most_columns(engine, turn, room)) > 0) {
+    snprintf(out, size, "%lld of the %lld columns would fit, ", (long long)fitting,
+             (long long)engine->info.columns);
   }
 }
 
