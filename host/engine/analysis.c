@@ -134,6 +134,7 @@ static void summarise(struct diva_engine *engine) {
   summary->seed = engine->options->seed;
   summary->memory_planned = engine->plan.memory;
   summary->device_memory_planned = engine->device_bytes;
+  summary->tile_rows = engine->plan.tile_rows;
 }
 
 static bool begins_with_path(const struct diva_error *error, const struct diva_dataset *dataset) {

@@ -138,7 +138,7 @@ static enum diva_status refuse(const struct diva_engine *engine,
       "%s--backend cpu does without",
       turn->avoided_by ? "may come to need" : "needs", (double)bytes / MEBIBYTE,
       (long long)engine->plan.tile_rows, (double)room.bytes / MEBIBYTE,
-      room.limited ? "allowed by --memory" : "free", remedy);
+      room.limited ? "allowed by --memory" : "free for it", remedy);
 }
 
 static enum diva_status find_room(const struct diva_engine *engine, struct room *out,

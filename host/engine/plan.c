@@ -231,6 +231,7 @@ enum diva_status diva_plan_make(const struct diva_dataset *train,
       return status;
     }
   }
+  out->backend = (*ops)->name;
   const bool on_device = (*ops)->memory_free != NULL;
   out->precision = starting_precision(&info, options, out->solver);
   const int64_t element = out->precision == DIVA_PRECISION_FLOAT32 ? 4 : 8;

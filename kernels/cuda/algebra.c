@@ -55,13 +55,22 @@ enum diva_status diva_cuda_fold_symmetric(struct diva_backend *backend, struct d
                          error);
 }
 
+/* Workspace is counted in 32 bits, too, and wraps beyond them. */
+static enum diva_status check_work(cusolverStatus_t code, int size, const char *what,
+                                   struct diva_error *error) {
+  const enum diva_status status = diva_cuda_check_solver(code, what, error);
+  return status == DIVA_OK && size < 0
+             ? diva_error_set(error, DIVA_ERROR_RESOURCE,
+                              "the workspace of %s is beyond cuSOLVER's 32-bit sizes", what)
+             : status;
+}
+
 /* The sizes that cuSOLVER asks for do not depend on what the matrix holds, or where. */
 static enum diva_status size_factor(struct diva_backend *backend, int64_t n, int64_t stride,
                                     int *size, struct diva_error *error) {
-  return diva_cuda_check_solver(backend->libraries.dpotrf_size(backend->solver,
-                                                               CUBLAS_FILL_MODE_LOWER, (int)n, NULL,
-                                                               (int)stride, size),
-                                "Cholesky", error);
+  const cusolverStatus_t code = backend->libraries.dpotrf_size(
+      backend->solver, CUBLAS_FILL_MODE_LOWER, (int)n, NULL, (int)stride, size);
+  return check_work(code, *size, "Cholesky", error);
 }
 
 static enum diva_status factor(struct diva_backend *backend, struct diva_matrix a,
@@ -192,10 +201,10 @@ enum diva_status diva_cuda_triangular_inverse(struct diva_backend *backend, stru
 
 static enum diva_status size_eigen_double(struct diva_backend *backend, int64_t n, int64_t stride,
                                           int *size, struct diva_error *error) {
-  return diva_cuda_check_solver(
+  const cusolverStatus_t code =
       backend->libraries.dsyevd_size(backend->solver, CUSOLVER_EIG_MODE_VECTOR,
-                                     CUBLAS_FILL_MODE_LOWER, (int)n, NULL, (int)stride, NULL, size),
-      "eigenvectors", error);
+                                     CUBLAS_FILL_MODE_LOWER, (int)n, NULL, (int)stride, NULL, size);
+  return check_work(code, *size, "eigenvectors", error);
 }
 
 static enum diva_status eigen_double(struct diva_backend *backend, struct diva_matrix a,
@@ -232,10 +241,10 @@ static enum diva_status lay_out_eigen_float(struct diva_backend *backend, int64_
   out->place = (n + unit - 1) / unit * unit;
   out->end = out->place + (n * n + unit - 1) / unit * unit;
   out->size = 0;
-  return diva_cuda_check_solver(backend->libraries.ssyevd_size(
-                                    backend->solver, CUSOLVER_EIG_MODE_VECTOR,
-                                    CUBLAS_FILL_MODE_LOWER, (int)n, NULL, (int)n, NULL, &out->size),
-                                "eigenvectors", error);
+  const cusolverStatus_t code = backend->libraries.ssyevd_size(
+      backend->solver, CUSOLVER_EIG_MODE_VECTOR, CUBLAS_FILL_MODE_LOWER, (int)n, NULL, (int)n, NULL,
+      &out->size);
+  return check_work(code, out->size, "eigenvectors", error);
 }
 
 static enum diva_status eigen_float(struct diva_backend *backend, struct diva_matrix a,
