@@ -18,6 +18,17 @@ int64_t diva_device_rounded(int64_t bytes) {
   return bytes > 0 ? (bytes + UNIT - 1) / UNIT * UNIT : UNIT;
 }
 
+enum diva_status diva_device_spare(struct diva_engine *engine, int64_t length, int64_t element,
+                                   struct diva_vector *out, struct diva_error *error) {
+  const enum diva_status status = diva_engine_vector(engine, length, element, out, error);
+  if (status == DIVA_OK) {
+    const int64_t bytes = diva_device_rounded(length * element);
+    engine->device_bytes += bytes;
+    engine->device_room -= bytes;
+  }
+  return status;
+}
+
 static struct diva_backend_config make_config(const struct diva_engine *engine,
                                               const struct diva_device_turn *turn) {
   const struct diva_device_shape shape = turn->user->shape(engine);

@@ -44,6 +44,10 @@ struct diva_device_turn {
 enum diva_status diva_device_open(struct diva_engine *engine, const struct diva_device_turn *turns,
                                   int count, struct diva_error *error);
 
+/** A vector beside the plan, out of device_room, where it is known to fit. */
+enum diva_status diva_device_spare(struct diva_engine *engine, int64_t length, int64_t element,
+                                   struct diva_vector *out, struct diva_error *error);
+
 /** Bytes that diva_engine_matrix() and diva_engine_vector() count for a buffer. */
 int64_t diva_device_rounded(int64_t bytes);
 

@@ -151,9 +151,8 @@ enum diva_status diva_feed_keep_rows(struct diva_primal *primal, struct diva_err
   }
   struct diva_vector memory;
   const enum diva_status status =
-      diva_engine_vector(engine, engine->info.rows * primal->stored_columns,
-                         diva_dtype_size(engine->info.feature_type), &memory, error);
+      diva_device_spare(engine, engine->info.rows * primal->stored_columns,
+                        diva_dtype_size(engine->info.feature_type), &memory, error);
   primal->resident = memory.buffer;
-  engine->device_bytes += diva_device_rounded(bytes);
   return status;
 }
