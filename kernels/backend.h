@@ -51,6 +51,9 @@ struct diva_backend_config {
   int64_t tile_rows;
   int64_t columns; /**< of the largest tile matrix */
   int64_t outputs;
+  bool reserves;  /**< open() leaves the scratch to reserve(), of a backend that has that */
+  int64_t square; /**< columns of the largest matrix that is factored; 0: not known */
+  bool eigen;     /**< and one as large is diagonalised */
 };
 
 /** How stored features become rows of Z: z = ((x / |x|) - shift) * multiplier, then a constant 1.
@@ -262,9 +265,20 @@ struct diva_backend_ops {
 
   /* Of a device with memory of its own, to which rows travel while it works; else all NULL. */
 
-  /** Bytes that buffers may still take on the device. */
+  /** Bytes that buffers, scratch and workspace may still take on the device. */
   enum diva_status (*memory_free)(struct diva_backend *backend, int64_t *bytes,
                                   struct diva_error *error);
+  /** Bytes on the device that reserve() would take for a config. */
+  enum diva_status (*reserve_bytes)(struct diva_backend *backend,
+                                    const struct diva_backend_config *config, int64_t *bytes,
+                                    struct diva_error *error);
+  /**
+   * Takes scratch for the tiles of a config and workspace for its `square` and `eigen`, so that no
+   * operation that keeps to them allocates. Once, before the first operation, and only where
+   * open() was told that it `reserves`; in all else the config is that of open().
+   */
+  enum diva_status (*reserve)(struct diva_backend *backend,
+                              const struct diva_backend_config *config, struct diva_error *error);
   /** Host memory from which upload_begin() is fastest; to be destroyed before close(). */
   enum diva_status (*host_create)(struct diva_backend *backend, int64_t bytes, void **out,
                                   struct diva_error *error);
@@ -302,5 +316,16 @@ const struct diva_backend_entry *diva_backend_at(int index);
  */
 enum diva_status diva_backend_choose(const char *name, const struct diva_backend_ops **out,
                                      struct diva_error *error);
+
+/**
+ * The same for a known amount of work. Where the choice is left open, a device with memory of its
+ * own is passed over, and not even probed, for work that the CPU does while the device starts.
+ */
+enum diva_status diva_backend_choose_for(const char *name, double flops,
+                                         const struct diva_backend_ops **out,
+                                         struct diva_error *error);
+
+/** Whether no backend is named, neither by `name` nor by DIVA_BACKEND. */
+bool diva_backend_left_open(const char *name);
 
 #endif

@@ -135,16 +135,20 @@ static void describe_dataset(const struct diva_dataset *dataset, struct diva_ben
                              .type = info.feature_type};
 }
 
-/* The precision that rates are measured in is known after the first run, which warms up too. */
+/* The backend and the precision that rates are measured in are known after the first run, which
+ * warms up too. */
 static enum diva_status measure(const struct diva_bench_options *options,
                                 struct diva_dataset *dataset, struct diva_bench *runs,
                                 struct diva_rates *rates, struct diva_error *error) {
   const struct diva_backend_ops *ops = NULL;
-  enum diva_status status = diva_backend_choose(options->backend, &ops, error);
+  enum diva_status status = DIVA_OK;
   for (int i = 0; i <= options->repeats && status == DIVA_OK; i++) {
     struct diva_bench *run = &runs[i > 0 ? i - 1 : 0];
     describe_dataset(dataset, run);
     status = run_once(options, dataset, run, error);
+    if (status == DIVA_OK && i == 0) {
+      status = diva_backend_choose(run->backend, &ops, error);
+    }
     if (status == DIVA_OK && (i == 0 || i == options->repeats)) {
       status = diva_rates_measure(ops, run->precision == DIVA_PRECISION_FLOAT64, run->threads,
                                   rates, error);

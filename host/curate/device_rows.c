@@ -10,15 +10,17 @@ static int64_t count_tile_rows(const struct diva_dataset_info *info, int64_t mos
   return rows < info->rows ? rows : info->rows;
 }
 
-static enum diva_status open_buffers(struct diva_device_rows *rows, int64_t widest,
-                                     struct diva_error *error) {
+static enum diva_status open_buffers(const struct diva_device_request *request,
+                                     struct diva_device_rows *rows, struct diva_error *error) {
   struct diva_engine *engine = &rows->engine;
+  const int64_t widest = request->widest;
   const int64_t d = rows->info.columns;
   const int64_t tile = rows->tile_rows;
   const int64_t no_fault = INT64_MAX;
   struct diva_vector memory = {0};
-  enum diva_status status =
-      diva_engine_open_backend(engine, false, tile, d > widest ? d : widest, error);
+  const double flops = 2.0 * (double)rows->info.rows * (double)d * (double)request->widest;
+  enum diva_status status = diva_engine_choose_and_open(engine, request->backend, flops, false,
+                                                        tile, d > widest ? d : widest, error);
   if (status == DIVA_OK) {
     status = diva_engine_vector(engine, tile * d, diva_dtype_size(rows->info.feature_type), &memory,
                                 error);
@@ -52,8 +54,7 @@ enum diva_status diva_device_rows_open(const struct diva_device_request *request
                                      .info = out->info,
                                      .threads = request->threads > 0 ? request->threads
                                                                      : diva_cores_available()};
-  const enum diva_status status = diva_backend_choose(request->backend, &out->engine.ops, error);
-  return status == DIVA_OK ? open_buffers(out, request->widest, error) : status;
+  return open_buffers(request, out, error);
 }
 
 enum diva_status diva_device_rows_prepare(struct diva_device_rows *rows, const void *stored,

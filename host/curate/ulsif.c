@@ -114,10 +114,10 @@ static enum diva_status open_device(struct fit *fit, struct diva_error *error) {
   fit->run.deterministic = true;
   *engine = (struct diva_engine){
       .options = &fit->run, .info = {.outputs = 1}, .threads = fit->problem->threads};
-  enum diva_status status = diva_backend_choose(fit->problem->backend, &engine->ops, error);
-  if (status == DIVA_OK) {
-    status = diva_engine_open_backend(engine, true, fit->rows, fit->centres, error);
-  }
+  const double centres = (double)fit->centres;
+  const double flops = 2.0 * (double)fit->rows * centres * centres;
+  enum diva_status status = diva_engine_choose_and_open(engine, fit->problem->backend, flops, true,
+                                                        fit->rows, fit->centres, error);
   if (status == DIVA_OK) {
     status = diva_engine_matrix(engine, fit->rows, fit->centres, real, &fit->kernels, error);
   }

@@ -84,6 +84,48 @@ static void account_rest(struct diva_engine *engine, double start) {
   engine->seconds[PHASE_OTHER] = fmax(diva_clock_seconds() - start - counted, 0.0);
 }
 
+/* Plans for a backend, which is chosen here unless it was before, and solves on it. */
+static enum diva_status solve_on_backend(struct diva_engine *engine, struct diva_error *error) {
+  enum diva_status status =
+      diva_plan_make(engine->train, engine->validation, engine->options, engine->training_rows,
+                     &engine->ops, &engine->plan, error);
+  if (status != DIVA_OK) {
+    return status;
+  }
+  describe_backend(engine);
+  return engine->plan.solver == DIVA_SOLVER_DUAL ? diva_dual_run(engine, error)
+                                                 : diva_primal_run(engine, error);
+}
+
+/* Whether the run may go to the CPU: nobody asked for the device, which failed before its work. */
+static bool may_fall_back(const struct diva_engine *engine, enum diva_status status) {
+  return status == DIVA_ERROR_RESOURCE && !engine->began && engine->ops &&
+         engine->ops->memory_free && diva_backend_left_open(engine->options->backend);
+}
+
+static enum diva_status solve_somewhere(struct diva_engine *engine, struct diva_error *error) {
+  struct diva_analysis *analysis = engine->analysis;
+  const struct diva_backend_ops *tried = NULL;
+  struct diva_error first = {0};
+  enum diva_status status = solve_on_backend(engine, &first);
+  if (may_fall_back(engine, status)) {
+    tried = engine->ops;
+    status = diva_backend_choose_for(engine->options->backend, 0.0, &engine->ops, NULL);
+    status = status == DIVA_OK && engine->ops != tried ? DIVA_OK : DIVA_ERROR_RESOURCE;
+  }
+  if (status == DIVA_OK && tried) {
+    snprintf(analysis->note, sizeof analysis->note, "%s was ready and was not used: %s",
+             tried->name, first.message);
+    analysis->summary.backend_note = analysis->note;
+    engine->device_bytes = 0;
+    return solve_on_backend(engine, error);
+  }
+  if (status != DIVA_OK && error) {
+    *error = first;
+  }
+  return status;
+}
+
 static void summarise(struct diva_engine *engine) {
   struct diva_summary *summary = &engine->analysis->summary;
   summary->rows = engine->info.rows;
@@ -100,6 +142,8 @@ static void summarise(struct diva_engine *engine) {
   summary->threads = engine->threads;
   summary->seed = engine->options->seed;
   summary->memory_planned = engine->plan.memory;
+  summary->device_memory_planned = engine->device_bytes;
+  summary->tile_rows = engine->plan.tile_rows;
 }
 
 static bool begins_with_path(const struct diva_error *error, const struct diva_dataset *dataset) {
@@ -158,13 +202,7 @@ static enum diva_status solve(struct diva_engine *engine, struct diva_error *err
                                &engine->groups, error);
   }
   if (status == DIVA_OK) {
-    status = diva_plan_make(engine->train, engine->validation, engine->options,
-                            engine->training_rows, &engine->plan, error);
-  }
-  if (status == DIVA_OK) {
-    describe_backend(engine);
-    status = engine->plan.solver == DIVA_SOLVER_DUAL ? diva_dual_run(engine, error)
-                                                     : diva_primal_run(engine, error);
+    status = solve_somewhere(engine, error);
   }
   if (status == DIVA_OK) {
     status = check_finite(engine, error);
@@ -175,6 +213,12 @@ static enum diva_status solve(struct diva_engine *engine, struct diva_error *err
   }
   name_file(engine, status, error);
   return status;
+}
+
+/* One that is named is missed before any work; the choice is the plan's where none is. */
+static enum diva_status check_backend(const char *name, struct diva_error *error) {
+  const struct diva_backend_ops *ops = NULL;
+  return diva_backend_choose_for(name, 0.0, &ops, error);
 }
 
 enum diva_status diva_analysis_run(struct diva_dataset *train, struct diva_dataset *validation,
@@ -196,7 +240,7 @@ enum diva_status diva_analysis_run(struct diva_dataset *train, struct diva_datas
       .temperature = options->temperature > 0.0 ? options->temperature : NAN,
   };
   diva_dataset_describe(train, &engine.info);
-  status = diva_backend_choose(options->backend, &engine.ops, error);
+  status = check_backend(options->backend, error);
   if (status == DIVA_OK) {
     status = create(engine.info.rows, options, &engine.analysis, error);
   }

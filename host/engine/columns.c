@@ -1,11 +1,12 @@
 /* Columns of rows on the device: held for the whole run, or tile by tile. */
 #include "columns.h"
 
+#include "device.h"
 #include "primal.h"
 
 #include <string.h>
 
-/* Columns take no more than this share of the device's free memory: the rest is for features. */
+/* Columns take no more than this share of what the plan leaves: the rest is for features. */
 static const double LARGEST_SHARE = 0.25;
 
 static int64_t element_of(enum diva_column column) {
@@ -67,11 +68,6 @@ static bool is_wanted(const struct diva_row_set *set, enum diva_column column) {
   return set->columns->host[column] || known(set, column);
 }
 
-double diva_columns_bytes(const struct diva_analysis_options *options, int64_t rows) {
-  const int reals = 7 + (options->derivative ? 1 : 0) + (options->removal ? 2 : 0);
-  return (double)rows * (double)(reals * (int)sizeof(double) + 2 * (int)sizeof(int32_t));
-}
-
 static double set_bytes(const struct diva_row_set *set) {
   double bytes = 0.0;
   for (int c = 0; c < DIVA_COLUMNS; c++) {
@@ -86,8 +82,8 @@ static enum diva_status hold(struct diva_primal *primal, const struct diva_row_s
   for (int c = 0; c < DIVA_COLUMNS && status == DIVA_OK; c++) {
     const enum diva_column column = (enum diva_column)c;
     if (is_wanted(set, column)) {
-      status = diva_engine_vector(primal->engine, set->info.rows, element_of(column),
-                                  &set->columns->held[column], error);
+      status = diva_device_spare(primal->engine, set->info.rows, element_of(column),
+                                 &set->columns->held[column], error);
     }
   }
   return status == DIVA_OK ? diva_columns_upload(primal, set, error) : status;
@@ -97,17 +93,10 @@ enum diva_status diva_columns_hold(struct diva_primal *primal, struct diva_error
   struct diva_engine *engine = primal->engine;
   const struct diva_row_set *other = engine->validation ? &primal->validation : NULL;
   const double bytes = set_bytes(&primal->train) + (other ? set_bytes(other) : 0.0);
-  const int64_t limit = engine->options->memory;
-  int64_t available = 0;
-  if (!engine->ops->memory_free ||
-      (limit > 0 && (double)engine->plan.memory + bytes > (double)limit)) {
+  if (!engine->ops->memory_free || bytes > LARGEST_SHARE * (double)engine->device_room) {
     return DIVA_OK;
   }
-  enum diva_status status = engine->ops->memory_free(engine->backend, &available, error);
-  if (status != DIVA_OK || bytes > LARGEST_SHARE * (double)available) {
-    return status;
-  }
-  status = hold(primal, &primal->train, error);
+  const enum diva_status status = hold(primal, &primal->train, error);
   return status == DIVA_OK && other ? hold(primal, other, error) : status;
 }
 

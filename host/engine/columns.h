@@ -45,12 +45,9 @@ struct diva_row_columns {
 /** Says where the host wants the results of either set. */
 void diva_columns_describe(struct diva_primal *primal);
 
-/** Bytes of all columns of the training set on the device. */
-double diva_columns_bytes(const struct diva_analysis_options *options, int64_t rows);
-
 /**
  * Takes memory on the device for the columns of both sets, and uploads what is known, where they
- * are a small part of what is free and --memory allows it.
+ * are a small part of what the plan leaves there (device.h).
  */
 enum diva_status diva_columns_hold(struct diva_primal *primal, struct diva_error *error);
 

@@ -1,6 +1,8 @@
 /* The dual solver from end to end. */
 #include "dual.h"
 
+#include "device.h"
+
 #include <stdlib.h>
 
 /* LOO residuals in place of c / Q_ii are all that a row's algebra asks for. */
@@ -253,28 +255,61 @@ static void estimate_condition(struct diva_dual *dual) {
   dual->engine->analysis->summary.condition = trace / smallest;
 }
 
-enum diva_status diva_dual_run(struct diva_engine *engine, struct diva_error *error) {
-  struct diva_dual dual = {
+static struct diva_dual describe(struct diva_engine *engine) {
+  return (struct diva_dual){
       .engine = engine,
       .rows = engine->training_rows,
       .columns = engine->info.columns,
       .outputs = engine->info.outputs,
       .tile_rows = engine->plan.tile_rows,
   };
+}
+
+static struct diva_device_shape shape(const struct diva_engine *engine) {
+  return (struct diva_device_shape){
+      .columns = engine->info.columns + (engine->options->removal ? 1 : 0),
+      .square = engine->training_rows,
+  };
+}
+
+static enum diva_status take(struct diva_engine *engine, struct diva_error *error) {
+  struct diva_dual dual = describe(engine);
+  return diva_dual_take(&dual, error);
+}
+
+const struct diva_device_user diva_dual_device = {.shape = shape, .take = take};
+
+static enum diva_status allocate(struct diva_dual *dual, struct diva_error *error) {
+  enum diva_status (*const parts[])(struct diva_dual *, struct diva_error *) = {
+      diva_dual_allocate, diva_dual_groups_allocate, diva_dual_removal_allocate, diva_dual_take};
+  enum diva_status status = DIVA_OK;
+  for (size_t i = 0; i < sizeof parts / sizeof parts[0] && status == DIVA_OK; i++) {
+    status = parts[i](dual, error);
+  }
+  return status;
+}
+
+/* Takes everything, reads the training rows, and finds what is left out together among them. */
+static enum diva_status begin(struct diva_dual *dual, struct diva_error *error) {
+  enum diva_status status = allocate(dual, error);
+  if (status == DIVA_OK) {
+    dual->engine->began = true;
+    status = diva_dual_load(dual, error);
+  }
+  if (status == DIVA_OK) {
+    diva_dual_groups_find(dual);
+    status = diva_dual_removal_begin(dual, error);
+  }
+  return status;
+}
+
+enum diva_status diva_dual_run(struct diva_engine *engine, struct diva_error *error) {
+  const struct diva_device_turn turn = {.user = &diva_dual_device, .double_tiles = true};
   struct diva_dual_objective objective = {0};
-  const int64_t widest = dual.columns + (engine->options->removal ? 1 : 0);
-  enum diva_status status = diva_engine_open_backend(engine, true, dual.tile_rows, widest, error);
+  enum diva_status status = diva_device_open(engine, &turn, 1, error);
+  struct diva_dual dual = describe(engine);
   if (status == DIVA_OK) {
-    status = diva_dual_allocate(&dual, error);
-  }
-  if (status == DIVA_OK) {
-    status = diva_dual_load(&dual, error);
-  }
-  if (status == DIVA_OK) {
-    status = diva_dual_groups_allocate(&dual, error);
-  }
-  if (status == DIVA_OK) {
-    status = diva_dual_removal_allocate(&dual, error);
+    status = begin(&dual, error);
   }
   double clock = diva_clock_seconds();
   if (status == DIVA_OK && engine->lambda == 0.0) {

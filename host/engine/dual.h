@@ -66,7 +66,11 @@ enum diva_status diva_dual_visit(struct diva_dual *dual, struct diva_dataset *da
                                  diva_dual_visitor visit, void *context, struct diva_error *error);
 
 /* dual_system.c */
+
+/** Everything of the system on the host. */
 enum diva_status diva_dual_allocate(struct diva_dual *dual, struct diva_error *error);
+/** Its buffers. */
+enum diva_status diva_dual_take(struct diva_dual *dual, struct diva_error *error);
 void diva_dual_free(struct diva_dual *dual);
 
 /** Reads the training rows, fixes the preparation, forms K. */
@@ -129,8 +133,12 @@ struct diva_dual_removal {
   struct diva_vector values;               /**< tile_rows */
 };
 
-/** Takes what the effects need; nothing where they are not asked for. */
+/** Takes what the effects need on the host; nothing where they are not asked for. */
 enum diva_status diva_dual_removal_allocate(struct diva_dual *dual, struct diva_error *error);
+/** Takes their buffers, into `removal` where that is allocated. */
+enum diva_status diva_dual_removal_take(struct diva_dual *dual, struct diva_error *error);
+/** Clears the sums over the validation rows. */
+enum diva_status diva_dual_removal_begin(struct diva_dual *dual, struct diva_error *error);
 void diva_dual_removal_free(struct diva_dual *dual);
 
 /** Adds a tile of the validation set. */
@@ -159,8 +167,12 @@ struct diva_dual_groups {
   struct diva_matrix device_right; /**< k x largest group */
 };
 
-/** Takes what groups need, once the training rows are known; nothing where there are none. */
+/** Takes what groups need on the host; nothing where there are none. */
 enum diva_status diva_dual_groups_allocate(struct diva_dual *dual, struct diva_error *error);
+/** Takes their buffers, into `groups` where that is allocated. */
+enum diva_status diva_dual_groups_take(struct diva_dual *dual, struct diva_error *error);
+/** Finds the rows of the groups, once the training rows are known. */
+void diva_dual_groups_find(struct diva_dual *dual);
 void diva_dual_groups_free(struct diva_dual *dual);
 
 /** R of every group, from Q and c. */

@@ -45,12 +45,28 @@ enum diva_status diva_dual_groups_allocate(struct diva_dual *dual, struct diva_e
     status = diva_allocate(dual->outputs, lists->largest * REAL, "the largest group",
                            (void **)&groups->right, error);
   }
-  for (int64_t i = 0; i < lists->row_count && status == DIVA_OK; i++) {
-    groups->slot[i] = find_slot(dual, lists->rows[i]);
+  return status;
+}
+
+enum diva_status diva_dual_groups_take(struct diva_dual *dual, struct diva_error *error) {
+  const struct diva_groups *lists = &dual->engine->groups;
+  struct diva_matrix right = {0};
+  if (lists->count == 0) {
+    return DIVA_OK;
   }
-  return status == DIVA_OK ? diva_engine_matrix(dual->engine, dual->outputs, lists->largest, REAL,
-                                                &groups->device_right, error)
-                           : status;
+  const enum diva_status status =
+      diva_engine_matrix(dual->engine, dual->outputs, lists->largest, REAL, &right, error);
+  if (dual->groups) {
+    dual->groups->device_right = right;
+  }
+  return status;
+}
+
+void diva_dual_groups_find(struct diva_dual *dual) {
+  const struct diva_groups *lists = &dual->engine->groups;
+  for (int64_t i = 0; dual->groups && i < lists->row_count; i++) {
+    dual->groups->slot[i] = find_slot(dual, lists->rows[i]);
+  }
 }
 
 void diva_dual_groups_free(struct diva_dual *dual) {

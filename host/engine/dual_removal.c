@@ -22,34 +22,52 @@ static struct diva_matrix first_rows(struct diva_matrix matrix, int64_t rows) {
   return matrix;
 }
 
+static bool takes_pool(const struct diva_engine *engine) {
+  return engine->options->removal && has_pool(engine);
+}
+
+static int64_t count_held(const struct diva_dual *dual) {
+  struct diva_dataset_info held;
+  diva_dataset_describe(dual->engine->validation, &held);
+  return held.labelled_rows;
+}
+
 static enum diva_status allocate_pool(struct diva_dual *dual, struct diva_error *error) {
-  struct diva_engine *engine = dual->engine;
   struct diva_dual_removal *removal = dual->removal;
   const int64_t width = dual->columns + 1;
-  struct diva_dataset_info held;
-  diva_dataset_describe(engine->validation, &held);
-  removal->folded = held.labelled_rows > width;
-  const int64_t rows = removal->folded ? width : held.labelled_rows;
+  const int64_t held = count_held(dual);
+  removal->folded = held > width;
   enum diva_status status = diva_allocate(dual->tile_rows, width * REAL, "rows to be added",
                                           (void **)&removal->rows, error);
-  if (status == DIVA_OK && !removal->folded) {
-    status = diva_allocate(dual->tile_rows, rows * REAL, "rows to be added",
-                           (void **)&removal->product, error);
+  return status == DIVA_OK && !removal->folded
+             ? diva_allocate(dual->tile_rows, held * REAL, "rows to be added",
+                             (void **)&removal->product, error)
+             : status;
+}
+
+/* Where they are only counted there is nothing on the host. */
+enum diva_status diva_dual_removal_take(struct diva_dual *dual, struct diva_error *error) {
+  struct diva_engine *engine = dual->engine;
+  struct diva_dual_removal counted = {0};
+  struct diva_dual_removal *removal = dual->removal ? dual->removal : &counted;
+  const int64_t width = dual->columns + 1;
+  if (!takes_pool(engine)) {
+    return DIVA_OK;
   }
-  if (status == DIVA_OK) {
-    status = diva_engine_matrix(engine, rows, width, REAL, &removal->held, error);
-  }
+  const int64_t held = count_held(dual);
+  const bool folded = held > width;
+  enum diva_status status =
+      diva_engine_matrix(engine, folded ? width : held, width, REAL, &removal->held, error);
   if (status == DIVA_OK) {
     status = diva_engine_matrix(engine, dual->tile_rows, width, REAL, &removal->tile, error);
   }
-  if (status == DIVA_OK && !removal->folded) {
+  if (status == DIVA_OK && !folded) {
     status =
-        diva_engine_matrix(engine, dual->tile_rows, rows, REAL, &removal->device_product, error);
+        diva_engine_matrix(engine, dual->tile_rows, held, REAL, &removal->device_product, error);
   }
-  if (status == DIVA_OK) {
-    status = diva_engine_vector(engine, dual->tile_rows, REAL, &removal->values, error);
-  }
-  return status == DIVA_OK ? diva_engine_zero(engine, removal->held, error) : status;
+  return status == DIVA_OK
+             ? diva_engine_vector(engine, dual->tile_rows, REAL, &removal->values, error)
+             : status;
 }
 
 enum diva_status diva_dual_removal_allocate(struct diva_dual *dual, struct diva_error *error) {
@@ -66,10 +84,12 @@ enum diva_status diva_dual_removal_allocate(struct diva_dual *dual, struct diva_
     status = diva_allocate(dual->tile_rows, REAL, "effects of removals",
                            (void **)&dual->removal->forms, error);
   }
-  if (status == DIVA_OK && has_pool(dual->engine)) {
-    status = allocate_pool(dual, error);
-  }
-  return status;
+  return status == DIVA_OK && takes_pool(dual->engine) ? allocate_pool(dual, error) : status;
+}
+
+enum diva_status diva_dual_removal_begin(struct diva_dual *dual, struct diva_error *error) {
+  return takes_pool(dual->engine) ? diva_engine_zero(dual->engine, dual->removal->held, error)
+                                  : DIVA_OK;
 }
 
 void diva_dual_removal_free(struct diva_dual *dual) {

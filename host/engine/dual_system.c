@@ -9,7 +9,7 @@
 
 enum { REAL = sizeof(double) };
 
-static enum diva_status allocate_host(struct diva_dual *dual, struct diva_error *error) {
+enum diva_status diva_dual_allocate(struct diva_dual *dual, struct diva_error *error) {
   const int64_t m = dual->rows;
   const int64_t tile = dual->tile_rows;
   const struct {
@@ -37,7 +37,7 @@ static enum diva_status allocate_host(struct diva_dual *dual, struct diva_error 
   return status;
 }
 
-enum diva_status diva_dual_allocate(struct diva_dual *dual, struct diva_error *error) {
+static enum diva_status take_system(struct diva_dual *dual, struct diva_error *error) {
   struct diva_engine *engine = dual->engine;
   const int64_t m = dual->rows;
   const int64_t d = dual->columns;
@@ -54,7 +54,7 @@ enum diva_status diva_dual_allocate(struct diva_dual *dual, struct diva_error *e
       {&dual->device_tile_k, dual->tile_rows, m},
   };
   struct diva_vector memory;
-  enum diva_status status = allocate_host(dual, error);
+  enum diva_status status = DIVA_OK;
   for (size_t i = 0; i < sizeof matrices / sizeof matrices[0] && status == DIVA_OK; i++) {
     status = diva_engine_matrix(engine, matrices[i].rows, matrices[i].columns, REAL,
                                 matrices[i].matrix, error);
@@ -76,6 +76,14 @@ enum diva_status diva_dual_allocate(struct diva_dual *dual, struct diva_error *e
     dual->fault = memory.buffer;
   }
   return status;
+}
+
+enum diva_status diva_dual_take(struct diva_dual *dual, struct diva_error *error) {
+  enum diva_status status = take_system(dual, error);
+  if (status == DIVA_OK) {
+    status = diva_dual_groups_take(dual, error);
+  }
+  return status == DIVA_OK ? diva_dual_removal_take(dual, error) : status;
 }
 
 void diva_dual_free(struct diva_dual *dual) {

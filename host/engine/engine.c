@@ -1,5 +1,5 @@
 /* The device side of a run: opening a backend, taking and releasing its memory. */
-#include "engine.h"
+#include "device.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +18,11 @@ static enum diva_status take_buffer(struct diva_engine *engine, int64_t count, i
   if (!diva_size_multiply(count, element, 1, &bytes)) {
     return diva_error_set(error, DIVA_ERROR_RESOURCE, "a buffer of %lld elements overflows",
                           (long long)count);
+  }
+  if (engine->counts) {
+    *out = NULL;
+    engine->buffer_bytes += diva_device_rounded(bytes);
+    return DIVA_OK;
   }
   if (engine->buffer_count == DIVA_ENGINE_BUFFERS) {
     return diva_error_set(error, DIVA_ERROR_INTERNAL, "more than %d device buffers",
@@ -186,6 +191,21 @@ enum diva_status diva_engine_download(struct diva_engine *engine, struct diva_ma
   return status;
 }
 
+enum diva_status diva_engine_open_config(struct diva_engine *engine,
+                                         const struct diva_backend_config *config,
+                                         struct diva_error *error) {
+  engine->element = config->double_tiles ? (int64_t)sizeof(double) : (int64_t)sizeof(float);
+  enum diva_status status = engine->ops->open(config, &engine->backend, error);
+  if (status == DIVA_OK && engine->ops->host_create) {
+    status =
+        engine->ops->host_create(engine->backend, LANDING_BYTES, (void **)&engine->landing, error);
+  }
+  if (status != DIVA_OK) {
+    diva_engine_close_backend(engine);
+  }
+  return status;
+}
+
 enum diva_status diva_engine_open_backend(struct diva_engine *engine, bool double_tiles,
                                           int64_t tile_rows, int64_t columns,
                                           struct diva_error *error) {
@@ -197,11 +217,23 @@ enum diva_status diva_engine_open_backend(struct diva_engine *engine, bool doubl
       .columns = columns,
       .outputs = engine->info.outputs,
   };
-  engine->element = double_tiles ? (int64_t)sizeof(double) : (int64_t)sizeof(float);
-  const enum diva_status status = engine->ops->open(&config, &engine->backend, error);
-  return status == DIVA_OK && engine->ops->host_create
-             ? engine->ops->host_create(engine->backend, LANDING_BYTES, (void **)&engine->landing,
-                                        error)
+  return diva_engine_open_config(engine, &config, error);
+}
+
+enum diva_status diva_engine_choose_and_open(struct diva_engine *engine, const char *name,
+                                             double flops, bool double_tiles, int64_t tile_rows,
+                                             int64_t columns, struct diva_error *error) {
+  enum diva_status status = diva_backend_choose_for(name, flops, &engine->ops, error);
+  if (status != DIVA_OK) {
+    return status;
+  }
+  status = diva_engine_open_backend(engine, double_tiles, tile_rows, columns, error);
+  if (status != DIVA_ERROR_RESOURCE || !diva_backend_left_open(name)) {
+    return status;
+  }
+  status = diva_backend_choose_for(name, 0.0, &engine->ops, error);
+  return status == DIVA_OK
+             ? diva_engine_open_backend(engine, double_tiles, tile_rows, columns, error)
              : status;
 }
 

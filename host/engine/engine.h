@@ -28,9 +28,10 @@ struct diva_analysis {
   double *weight;
   int32_t *suggested_label;
   char library[256];
+  char note[1088]; /**< summary.backend_note */
 };
 
-enum { DIVA_ENGINE_BUFFERS = 64 };
+enum { DIVA_ENGINE_BUFFERS = 96 };
 
 /** A run in progress. */
 struct diva_engine {
@@ -58,7 +59,11 @@ struct diva_engine {
   int buffer_count;
   int64_t buffer_bytes; /**< of all of them */
   char *landing;        /**< host memory that downloads are fastest to (owned); NULL: any is */
+  bool counts;          /**< buffers are counted in buffer_bytes alone: none is taken */
   int64_t element;      /**< bytes of tile type */
+  int64_t device_bytes; /**< planned on a device with memory of its own, backend's own included */
+  int64_t device_room;  /**< what the plan leaves there */
+  bool began;           /**< all memory is taken */
 
   double lambda;
   double temperature; /**< NaN until known */
@@ -96,9 +101,19 @@ enum diva_status diva_engine_download(struct diva_engine *engine, struct diva_ma
 /** The stride diva_engine_matrix() gives to a number of columns. */
 int64_t diva_engine_stride(int64_t columns);
 
+/** Chooses the backend for so much work, and opens it with its scratch. Where the choice is left
+ * open, a device that cannot be opened is passed over for the CPU. */
+enum diva_status diva_engine_choose_and_open(struct diva_engine *engine, const char *name,
+                                             double flops, bool double_tiles, int64_t tile_rows,
+                                             int64_t columns, struct diva_error *error);
 enum diva_status diva_engine_open_backend(struct diva_engine *engine, bool double_tiles,
                                           int64_t tile_rows, int64_t columns,
                                           struct diva_error *error);
+
+/** The same with a config of the caller's; where it fails nothing is open. */
+enum diva_status diva_engine_open_config(struct diva_engine *engine,
+                                         const struct diva_backend_config *config,
+                                         struct diva_error *error);
 void diva_engine_close_backend(struct diva_engine *engine);
 
 /** Records the NaN or infinity in a row and column of the features of a dataset. */
@@ -129,13 +144,15 @@ enum diva_status diva_options_check(const struct diva_analysis_options *options,
 
 /* plan.c */
 
-/** Solver, precision, tile and memory, and whether they fit. `training_rows` decides primal or
- * dual.
+/** Solver, precision, tile and memory of the host, and whether they fit. `training_rows` decides
+ * primal or dual. `ops` is the backend, or NULL: chosen by the options and the work, and left
+ * there.
  */
 enum diva_status diva_plan_make(const struct diva_dataset *train,
                                 const struct diva_dataset *validation,
                                 const struct diva_analysis_options *options, int64_t training_rows,
-                                struct diva_plan *out, struct diva_error *error);
+                                const struct diva_backend_ops **ops, struct diva_plan *out,
+                                struct diva_error *error);
 
 /** Rows of a tile, no more than there are: of features and outputs of `element` bytes. */
 int64_t diva_plan_tile_rows(int64_t rows, int64_t columns, int64_t outputs, int64_t element);

@@ -1,6 +1,8 @@
 /* Stored rows on their way to the device. */
 #include "feed.h"
 
+#include "device.h"
+
 /* Uploads run beside the work on a device with memory of its own. */
 static bool uploads_ahead(const struct diva_engine *engine) {
   return engine->ops->upload_begin != NULL;
@@ -146,31 +148,19 @@ void diva_feed_stop(struct diva_feed *feed) {
   feed->prefetch = NULL;
 }
 
-/* Memory that factorisations, eigenvectors and groups may still ask for, with some to spare. */
-static double device_reserve(const struct diva_primal *primal) {
-  const double width = (double)(primal->width + 1);
-  return 6.0 * width * width * (double)sizeof(double) + 0x1p28;
-}
-
 enum diva_status diva_feed_keep_rows(struct diva_primal *primal, struct diva_error *error) {
   struct diva_engine *engine = primal->engine;
   const bool labels_alone = !engine->info.has_targets && !engine->info.has_base_outputs;
-  const int64_t limit = engine->options->memory;
-  int64_t available = 0;
   int64_t bytes = 0;
   if (!uploads_ahead(engine) || !labels_alone ||
-      !diva_size_multiply(engine->info.rows, row_bytes(primal, &primal->train), 1, &bytes)) {
+      !diva_size_multiply(engine->info.rows, row_bytes(primal, &primal->train), 1, &bytes) ||
+      diva_device_rounded(bytes) > engine->device_room) {
     return DIVA_OK;
   }
-  enum diva_status status = engine->ops->memory_free(engine->backend, &available, error);
-  const bool allowed = limit == 0 || (double)engine->plan.memory + (double)bytes <= (double)limit;
-  const bool fits = (double)bytes + device_reserve(primal) <= (double)available;
-  if (status != DIVA_OK || !allowed || !fits) {
-    return status;
-  }
   struct diva_vector memory;
-  status = diva_engine_vector(engine, engine->info.rows * primal->stored_columns,
-                              diva_dtype_size(engine->info.feature_type), &memory, error);
+  const enum diva_status status =
+      diva_device_spare(engine, engine->info.rows * primal->stored_columns,
+                        diva_dtype_size(engine->info.feature_type), &memory, error);
   primal->resident = memory.buffer;
   return status;
 }

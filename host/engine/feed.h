@@ -47,8 +47,8 @@ enum diva_status diva_feed_place(struct diva_primal *primal, const struct diva_r
 
 /**
  * Takes memory for all stored training rows on the device, so that they stay after their first
- * pass: if there is enough beyond what the run needs, --memory allows it, and labels are all that
- * rows have beside their features. Called once all other memory is taken.
+ * pass: if the plan leaves room for them (device.h), and labels are all that rows have beside their
+ * features. Called once all other memory is taken.
  */
 enum diva_status diva_feed_keep_rows(struct diva_primal *primal, struct diva_error *error);
 

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum diva_status diva_fourier_allocate(struct diva_primal *primal, struct diva_error *error) {
+enum diva_status diva_fourier_take(struct diva_primal *primal, struct diva_error *error) {
   struct diva_engine *engine = primal->engine;
   struct diva_fourier *fourier = &primal->fourier;
   const int64_t frequencies = fourier->count / 2;

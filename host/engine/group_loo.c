@@ -56,9 +56,23 @@ static enum diva_status allocate_host(struct diva_primal *primal, struct diva_er
   return status;
 }
 
-static enum diva_status allocate_device(struct diva_primal *primal, struct diva_error *error) {
+/* Rows of the largest group that is solved among its rows. */
+static int64_t find_limit(const struct diva_primal *primal) {
+  return smaller(primal->width, primal->tile_rows);
+}
+
+/* At most the width: of columns, or of fewer rows. */
+static int64_t find_side(const struct diva_primal *primal) {
+  const int64_t largest = primal->engine->groups.largest;
+  return largest > find_limit(primal) ? primal->width : largest;
+}
+
+/* Where they are only counted there is nothing on the host. */
+enum diva_status diva_group_loo_take(struct diva_primal *primal, struct diva_error *error) {
   struct diva_engine *engine = primal->engine;
-  struct diva_group_loo *loo = primal->group_loo;
+  struct diva_group_loo counted = {0};
+  struct diva_group_loo *loo = primal->group_loo ? primal->group_loo : &counted;
+  const int64_t side = find_side(primal);
   const int64_t outputs = engine->info.outputs;
   const int64_t element = engine->element;
   const struct {
@@ -68,12 +82,15 @@ static enum diva_status allocate_device(struct diva_primal *primal, struct diva_
   } matrices[] = {
       {&loo->t, primal->tile_rows, primal->width, element, true},
       {&loo->mixed, primal->tile_rows, primal->width, element, wants_adjoint(engine)},
-      {&loo->system, loo->side, loo->side, REAL, true},
-      {&loo->tile_square, loo->side, loo->side, element, true},
-      {&loo->device_right, outputs, loo->side, REAL, true},
-      {&loo->across, outputs, loo->side, REAL, true},
+      {&loo->system, side, side, REAL, true},
+      {&loo->tile_square, side, side, element, true},
+      {&loo->device_right, outputs, side, REAL, true},
+      {&loo->across, outputs, side, REAL, true},
       {&loo->step, outputs, primal->width, element, true},
   };
+  if (engine->groups.count == 0) {
+    return DIVA_OK;
+  }
   enum diva_status status = DIVA_OK;
   for (size_t i = 0; i < sizeof matrices / sizeof matrices[0] && status == DIVA_OK; i++) {
     if (matrices[i].wanted) {
@@ -99,12 +116,9 @@ enum diva_status diva_group_loo_allocate(struct diva_primal *primal, struct diva
   }
   struct diva_group_loo *loo = primal->group_loo;
   loo->slack = 1.0;
-  loo->limit = smaller(primal->width, primal->tile_rows);
-  loo->side = groups->largest > loo->limit ? primal->width : groups->largest;
+  loo->limit = find_limit(primal);
+  loo->side = find_side(primal);
   status = allocate_host(primal, error);
-  if (status == DIVA_OK) {
-    status = allocate_device(primal, error);
-  }
   return status == DIVA_OK ? diva_group_batch_allocate(primal, error) : status;
 }
 

@@ -54,8 +54,10 @@ struct diva_group_loo {
   struct diva_matrix step;                 /**< outputs x width, tile type */
 };
 
-/** Takes what groups need; nothing where there are none. */
+/** Takes what groups need on the host; nothing where there are none. */
 enum diva_status diva_group_loo_allocate(struct diva_primal *primal, struct diva_error *error);
+/** Takes their buffers, into `group_loo` where that is allocated. */
+enum diva_status diva_group_loo_take(struct diva_primal *primal, struct diva_error *error);
 void diva_group_loo_free(struct diva_primal *primal);
 
 /** R of every grouped row, from the factor and the weights of the model. From then on the training

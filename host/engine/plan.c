@@ -31,12 +31,6 @@ int64_t diva_plan_tile_rows(int64_t rows, int64_t columns, int64_t outputs, int6
   return choose_tile_rows(HOST_TILE, rows, (columns + outputs + 1) * element);
 }
 
-/* Whether the backend that the options choose has memory of its own, to which rows are uploaded. */
-static bool device_has_memory(const struct diva_analysis_options *options) {
-  const struct diva_backend_ops *ops = NULL;
-  return diva_backend_choose(options->backend, &ops, NULL) == DIVA_OK && ops->upload_begin;
-}
-
 int64_t diva_plan_fourier(const struct diva_analysis_options *options, int64_t training_rows) {
   enum { FEWEST = 64, MOST = 4096 };
   if (options->kernel != DIVA_KERNEL_RBF) {
@@ -64,7 +58,9 @@ static enum diva_precision starting_precision(const struct diva_dataset_info *in
   return info->feature_type == DIVA_FLOAT64 ? DIVA_PRECISION_FLOAT64 : DIVA_PRECISION_FLOAT32;
 }
 
-/* Sums of products that may not fit int64_t are made in double: a plan that large is refused. */
+/* What the primal takes, whole on the host, or only what it keeps there while a device holds the
+ * rest (device.h). Sums of products that may not fit int64_t are made in double: a plan that large
+ * is refused. */
 static double primal_bytes(const struct diva_dataset_info *info,
                            const struct diva_analysis_options *options, int64_t tile_rows,
                            int64_t training_rows, double element, bool on_device) {
@@ -73,32 +69,36 @@ static double primal_bytes(const struct diva_dataset_info *info,
   const double k = (double)info->outputs;
   const double tile = (double)tile_rows;
   const double stored = (double)diva_dtype_size(info->feature_type);
-  const double places = on_device ? 5.0 : 3.0; /* of a tile as stored, two of them on the device */
-  const double map = fourier / 2.0 * ((double)info->columns + tile) * element;
-  const double squares = d * d * (4.0 * 8.0 + 8.0 + 2.0 * element + 8.0);
-  const double path = options->lambda == 0.0 ? d * d * 16.0 : 0.0;
-  const double narrow = k * d * (3.0 * 8.0 + 3.0 * element + 8.0);
-  const double tiles = tile * (d * (places * stored + 2.0 * element) + k * (2.0 * element + 40.0));
+  const double own = on_device ? 0.0 : 1.0; /* of what the backend holds */
+  const double places = 3.0 * stored;       /* of a value of a tile that is read */
+  const double map = own * fourier / 2.0 * ((double)info->columns + tile) * element;
+  const double squares = d * d * (16.0 + own * (4.0 * 8.0 + 2.0 * element));
+  const double path = options->lambda == 0.0 ? own * d * d * 16.0 : 0.0;
+  const double narrow = k * d * (4.0 * 8.0 + own * 3.0 * element);
+  const double tiles =
+      tile * (d * (places + own * 2.0 * element) + k * (16.0 + own * (2.0 * element + 24.0)));
   double sample_rows = options->lambda == 0.0 ? (double)options->sample_rows : 0.0;
   sample_rows = sample_rows < (double)training_rows ? sample_rows : (double)training_rows;
-  const double sample = sample_rows * (d * (stored + element) + k * (element + 8.0));
+  const double sample = sample_rows * (d * (stored + own * element) + k * (own * element + 8.0));
   const double scores = 8.0 * k * (double)training_rows;
   const double all = (double)info->rows;
   const double side = d < all ? d : all;
-  const double groups = options->groups
-                            ? side * side * (24.0 + element) + tile * d * (stored + 2.0 * element) +
-                                  all * (k * element + 48.0)
-                            : 0.0;
+  const double groups = options->groups ? side * side * (16.0 + own * (8.0 + element)) +
+                                              tile * d * (stored + own * 2.0 * element) +
+                                              all * (k * element + 48.0)
+                                        : 0.0;
   return squares + path + narrow + tiles + map + sample + groups +
          (scores < 0x1p28 ? scores : 0x1p28);
 }
 
 static double dual_bytes(const struct diva_dataset_info *info, int64_t tile_rows,
-                         int64_t training_rows) {
+                         int64_t training_rows, bool on_device) {
+  const double own = on_device ? 0.0 : 1.0;
   const double n = (double)training_rows;
   const double d = (double)info->columns;
-  const double tile = (double)tile_rows * (d * 48.0 + n * 24.0);
-  return n * n * 8.0 * 5.0 + n * (d * 16.0 + (double)info->outputs * 64.0) + tile;
+  const double tile = (double)tile_rows * (d * (32.0 + own * 16.0) + n * (16.0 + own * 8.0));
+  return n * n * 8.0 * (2.0 + own * 3.0) +
+         n * (d * (8.0 + own * 8.0) + (double)info->outputs * 64.0) + tile;
 }
 
 /* What the effects of putting rows in take in the dual, validation rows or their sum. */
@@ -208,7 +208,8 @@ static enum diva_status check_validation(const struct diva_dataset_info *info,
 enum diva_status diva_plan_make(const struct diva_dataset *train,
                                 const struct diva_dataset *validation,
                                 const struct diva_analysis_options *options, int64_t training_rows,
-                                struct diva_plan *out, struct diva_error *error) {
+                                const struct diva_backend_ops **ops, struct diva_plan *out,
+                                struct diva_error *error) {
   struct diva_dataset_info info;
   diva_dataset_describe(train, &info);
   if (validation) {
@@ -221,23 +222,33 @@ enum diva_status diva_plan_make(const struct diva_dataset *train,
                     (options->solver == DIVA_SOLVER_AUTO && options->kernel == DIVA_KERNEL_LINEAR &&
                      training_rows < info.columns);
   const int64_t fourier = diva_plan_fourier(options, training_rows);
-  const bool on_device = device_has_memory(options);
   out->solver = dual ? DIVA_SOLVER_DUAL : DIVA_SOLVER_PRIMAL;
+  out->flops = count_flops(&info, options, out->solver, training_rows);
+  if (!*ops) {
+    const enum diva_status status =
+        diva_backend_choose_for(options->backend, out->flops, ops, error);
+    if (status != DIVA_OK) {
+      return status;
+    }
+  }
+  out->backend = (*ops)->name;
+  const bool on_device = (*ops)->memory_free != NULL;
   out->precision = starting_precision(&info, options, out->solver);
   const int64_t element = out->precision == DIVA_PRECISION_FLOAT32 ? 4 : 8;
   out->tile_rows = choose_tile_rows(on_device ? DEVICE_TILE : HOST_TILE, info.rows,
                                     (info.columns + fourier + info.outputs + 1) * element);
   /* A run that may turn to float64 is planned for it. */
   const double widest = options->precision == DIVA_PRECISION_FLOAT32 ? 4.0 : 8.0;
+  const double machine = (double)diva_memory_available();
+  const double allowed = options->memory > 0 ? fmin((double)options->memory, machine) : machine;
   double needed = 0.0;
   for (;;) {
     needed =
         row_bytes(&info, options) +
-        (dual ? dual_bytes(&info, out->tile_rows, training_rows) +
+        (dual ? dual_bytes(&info, out->tile_rows, training_rows, on_device) +
                     dual_removal_bytes(&info, validation, options, out->tile_rows, training_rows)
               : primal_bytes(&info, options, out->tile_rows, training_rows, widest, on_device));
-    if (options->memory == 0 || needed <= (double)options->memory ||
-        out->tile_rows / 2 < FEWEST_ROWS) {
+    if (needed <= allowed || out->tile_rows / 2 < FEWEST_ROWS) {
       break;
     }
     out->tile_rows /= 2;
@@ -246,7 +257,6 @@ enum diva_status diva_plan_make(const struct diva_dataset *train,
       options->loss == DIVA_LOSS_CROSS_ENTROPY && options->temperature == 0.0;
   const int first_pass = options->sums ? 0 : 1;
   out->passes = dual ? 1 : first_pass + 2 + (second_loo_pass ? 1 : 0) + (fourier > 0 ? 1 : 0);
-  out->flops = count_flops(&info, options, out->solver, training_rows);
   const enum diva_status status = check_memory(needed, options, error);
   out->memory = status == DIVA_OK ? (int64_t)needed : 0;
   return status;
@@ -256,8 +266,10 @@ enum diva_status diva_analysis_plan(const struct diva_dataset *train,
                                     const struct diva_dataset *validation,
                                     const struct diva_analysis_options *options,
                                     struct diva_plan *out, struct diva_error *error) {
+  const struct diva_backend_ops *ops = NULL;
   const enum diva_status status = diva_options_check(options, validation != NULL, error);
-  return status == DIVA_OK ? diva_plan_make(train, validation, options,
-                                            diva_plan_training_rows(train, options), out, error)
-                           : status;
+  return status == DIVA_OK
+             ? diva_plan_make(train, validation, options, diva_plan_training_rows(train, options),
+                              &ops, out, error)
+             : status;
 }

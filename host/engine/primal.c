@@ -1,5 +1,6 @@
 /* The primal solver from end to end, in the precision that the system asks for. */
 #include "primal.h"
+#include "device.h"
 #include "group_loo.h"
 
 #include <math.h>
@@ -138,8 +139,7 @@ static enum diva_status fit(struct diva_primal *primal, enum outcome *outcome,
   return status;
 }
 
-static enum diva_status attempt(struct diva_engine *engine, bool double_tiles,
-                                enum outcome *outcome, struct diva_error *error) {
+static struct diva_primal describe(struct diva_engine *engine) {
   const int64_t fourier = diva_plan_fourier(engine->options, engine->training_rows);
   const int64_t columns = engine->info.columns + fourier;
   struct diva_primal primal = {
@@ -155,14 +155,62 @@ static enum diva_status attempt(struct diva_engine *engine, bool double_tiles,
       .tile_rows = engine->plan.tile_rows,
       .fourier = {.count = fourier},
   };
-  *outcome = DONE;
-  enum diva_status status =
-      diva_engine_open_backend(engine, double_tiles, primal.tile_rows, primal.columns + 1, error);
   describe_validation(&primal);
+  return primal;
+}
+
+/* The first pass may need one column more than the model has. */
+static struct diva_device_shape shape(const struct diva_engine *engine) {
+  struct diva_engine copy = *engine;
+  const struct diva_primal primal = describe(&copy);
+  return (struct diva_device_shape){
+      .columns = primal.columns + 1,
+      .square = primal.width,
+      .eigen = engine->options->lambda == 0.0 && diva_path_rotates(&primal),
+  };
+}
+
+static enum diva_status take(struct diva_engine *engine, struct diva_error *error) {
+  struct diva_primal primal = describe(engine);
+  return diva_primal_take(&primal, error);
+}
+
+const struct diva_device_user diva_primal_device = {.shape = shape, .take = take};
+
+/* What a run in this precision may turn to; see fit(). */
+static int list_turns(const struct diva_engine *engine, bool double_tiles,
+                      struct diva_device_turn turns[3]) {
+  int count = 0;
+  turns[count++] =
+      (struct diva_device_turn){.user = &diva_primal_device, .double_tiles = double_tiles};
+  if (!double_tiles && engine->options->precision == DIVA_PRECISION_AUTO) {
+    turns[count++] = (struct diva_device_turn){
+        .user = &diva_primal_device, .double_tiles = true, .avoided_by = "--precision float32"};
+  }
+  if (may_turn_to_dual(engine)) {
+    turns[count++] = (struct diva_device_turn){
+        .user = &diva_dual_device, .double_tiles = true, .avoided_by = "--solver primal"};
+  }
+  return count;
+}
+
+static enum diva_status open_device(struct diva_engine *engine, bool double_tiles,
+                                    struct diva_error *error) {
+  struct diva_device_turn turns[3];
+  const int count = list_turns(engine, double_tiles, turns);
+  return diva_device_open(engine, turns, count, error);
+}
+
+static enum diva_status attempt(struct diva_engine *engine, bool double_tiles,
+                                enum outcome *outcome, struct diva_error *error) {
+  *outcome = DONE;
+  enum diva_status status = open_device(engine, double_tiles, error);
+  struct diva_primal primal = describe(engine);
   if (status == DIVA_OK) {
     status = diva_primal_allocate(&primal, error);
   }
   if (status == DIVA_OK) {
+    engine->began = true;
     status = fit(&primal, outcome, error);
   }
   if (status == DIVA_OK && *outcome == DONE && engine->validation) {

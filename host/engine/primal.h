@@ -144,10 +144,18 @@ enum diva_status diva_tile_fetch(struct diva_primal *primal, struct diva_vector 
                                  double *to, struct diva_error *error);
 
 /* primal_memory.c */
+
+/** All buffers of the device but those of rows that stay there; no operation is called. */
+enum diva_status diva_primal_take(struct diva_primal *primal, struct diva_error *error);
+
+/** Everything the run takes, on the device and on the host. */
 enum diva_status diva_primal_allocate(struct diva_primal *primal, struct diva_error *error);
 void diva_primal_free(struct diva_primal *primal);
 
 /* sample.c */
+
+/** How many rows lambda is chosen on; 0: it is given, and nothing else is chosen by them. */
+int64_t diva_sample_wanted(const struct diva_primal *primal);
 
 /** Draws which training rows lambda is chosen on: all, or `sample_rows` of them, seeded. */
 enum diva_status diva_sample_draw(struct diva_primal *primal, struct diva_error *error);
@@ -182,8 +190,8 @@ enum diva_status diva_bandwidth_median(struct diva_primal *primal, double *media
 
 /* fourier.c */
 
-/** Takes the memory of the map. */
-enum diva_status diva_fourier_allocate(struct diva_primal *primal, struct diva_error *error);
+/** Takes the map's buffers. */
+enum diva_status diva_fourier_take(struct diva_primal *primal, struct diva_error *error);
 
 /** Draws the frequencies, normal with standard deviation 1 / bandwidth, and makes the map ready. */
 enum diva_status diva_fourier_draw(struct diva_primal *primal, double bandwidth,

@@ -7,12 +7,16 @@
 
 enum { REAL = sizeof(double) };
 
-static enum diva_status allocate_tile(struct diva_primal *primal, struct diva_error *error) {
+static bool is_dense(const struct diva_primal *primal) {
+  const struct diva_engine *engine = primal->engine;
+  return engine->info.has_targets || engine->info.has_base_outputs ||
+         (engine->validation && primal->validation.info.has_base_outputs);
+}
+
+static enum diva_status take_tile(struct diva_primal *primal, struct diva_error *error) {
   struct diva_engine *engine = primal->engine;
   const int64_t rows = primal->tile_rows;
   const int64_t outputs = engine->info.outputs;
-  const bool dense = engine->info.has_targets || engine->info.has_base_outputs ||
-                     (engine->validation && primal->validation.info.has_base_outputs);
   const struct {
     struct diva_matrix *matrix;
     int64_t columns;
@@ -23,7 +27,7 @@ static enum diva_status allocate_tile(struct diva_primal *primal, struct diva_er
       {&primal->y, outputs, engine->element, true},
       {&primal->gradient, outputs, engine->element, true},
       {&primal->scores, outputs, REAL, true},
-      {&primal->wide_y, outputs, REAL, dense},
+      {&primal->wide_y, outputs, REAL, is_dense(primal)},
       {&primal->targets, outputs, REAL, engine->info.has_targets},
   };
   struct diva_vector *vectors[] = {
@@ -44,21 +48,14 @@ static enum diva_status allocate_tile(struct diva_primal *primal, struct diva_er
   if (status == DIVA_OK) {
     status = diva_engine_vector(engine, rows, (int64_t)sizeof(int32_t), &primal->labels, error);
   }
-  if (status == DIVA_OK) {
-    status = diva_engine_vector(engine, rows, (int64_t)sizeof(int32_t), &primal->suggested, error);
-  }
-  if (status == DIVA_OK && dense) {
-    status =
-        diva_allocate(rows * outputs, REAL, "targets of a tile", (void **)&primal->dense, error);
-  }
   return status == DIVA_OK
-             ? diva_allocate(2 * rows, REAL, "staging", (void **)&primal->staging, error)
+             ? diva_engine_vector(engine, rows, (int64_t)sizeof(int32_t), &primal->suggested, error)
              : status;
 }
 
 /* Stored rows are contiguous, as they are read. */
-static enum diva_status allocate_place(struct diva_primal *primal, int64_t stored,
-                                       struct diva_matrix *out, struct diva_error *error) {
+static enum diva_status take_place(struct diva_primal *primal, int64_t stored,
+                                   struct diva_matrix *out, struct diva_error *error) {
   struct diva_vector memory;
   const enum diva_status status = diva_engine_vector(
       primal->engine, primal->tile_rows * primal->stored_columns, stored, &memory, error);
@@ -69,12 +66,20 @@ static enum diva_status allocate_place(struct diva_primal *primal, int64_t store
   return status;
 }
 
+/* Of a stored value, of the set whose values are larger. */
+static int64_t stored_bytes(const struct diva_primal *primal) {
+  const struct diva_engine *engine = primal->engine;
+  const int64_t stored = diva_dtype_size(engine->info.feature_type);
+  const int64_t other =
+      engine->validation ? diva_dtype_size(primal->validation.info.feature_type) : 0;
+  return other > stored ? other : stored;
+}
+
 /* Pinned memory is slow to come by: it is taken once for all passes. */
-static enum diva_status allocate_slots(struct diva_primal *primal, int64_t stored,
-                                       struct diva_error *error) {
+static enum diva_status allocate_slots(struct diva_primal *primal, struct diva_error *error) {
   const struct diva_engine *engine = primal->engine;
   enum { SLOTS = sizeof primal->slots / sizeof primal->slots[0] };
-  primal->slot_bytes = primal->tile_rows * primal->stored_columns * stored;
+  primal->slot_bytes = primal->tile_rows * primal->stored_columns * stored_bytes(primal);
   enum diva_status status = DIVA_OK;
   for (int i = 0; i < SLOTS && engine->ops->host_create && status == DIVA_OK; i++) {
     status =
@@ -92,20 +97,13 @@ static void free_slots(struct diva_primal *primal) {
   }
 }
 
-static enum diva_status allocate_raw(struct diva_primal *primal, struct diva_error *error) {
+static enum diva_status take_raw(struct diva_primal *primal, struct diva_error *error) {
   struct diva_engine *engine = primal->engine;
-  int64_t stored = diva_dtype_size(engine->info.feature_type);
-  if (engine->validation) {
-    const int64_t other = diva_dtype_size(primal->validation.info.feature_type);
-    stored = other > stored ? other : stored;
-  }
+  const int64_t stored = stored_bytes(primal);
   struct diva_vector memory;
-  enum diva_status status = allocate_slots(primal, stored, error);
-  if (status == DIVA_OK) {
-    status = allocate_place(primal, stored, &primal->raw, error);
-  }
+  enum diva_status status = take_place(primal, stored, &primal->raw, error);
   if (status == DIVA_OK && engine->ops->upload_begin) {
-    status = allocate_place(primal, stored, &primal->raw_next, error);
+    status = take_place(primal, stored, &primal->raw_next, error);
   }
   if (status == DIVA_OK) {
     status = diva_engine_vector(engine, 1, (int64_t)sizeof(int64_t), &memory, error);
@@ -115,7 +113,7 @@ static enum diva_status allocate_raw(struct diva_primal *primal, struct diva_err
 }
 
 /* The first pass may need one column more than the model has: each is as wide as that. */
-static enum diva_status allocate_squares(struct diva_primal *primal, struct diva_error *error) {
+static enum diva_status take_squares(struct diva_primal *primal, struct diva_error *error) {
   struct diva_engine *engine = primal->engine;
   const int64_t wide = primal->columns + 1;
   struct diva_matrix *doubles[] = {&primal->gram, &primal->factor, &primal->inverse,
@@ -133,7 +131,7 @@ static enum diva_status allocate_squares(struct diva_primal *primal, struct diva
   return status;
 }
 
-static enum diva_status allocate_narrow(struct diva_primal *primal, struct diva_error *error) {
+static enum diva_status take_narrow(struct diva_primal *primal, struct diva_error *error) {
   struct diva_engine *engine = primal->engine;
   const int64_t wide = primal->columns + 1;
   const int64_t outputs = engine->info.outputs;
@@ -166,20 +164,24 @@ static enum diva_status allocate_narrow(struct diva_primal *primal, struct diva_
   return status;
 }
 
-static enum diva_status allocate_sample(struct diva_primal *primal, struct diva_error *error) {
+static enum diva_status take_sample(struct diva_primal *primal, struct diva_error *error) {
   struct diva_engine *engine = primal->engine;
-  enum diva_status status = diva_sample_draw(primal, error);
-  if (status == DIVA_OK && engine->lambda == 0.0 && diva_path_rotates(primal)) {
-    status = diva_engine_matrix(engine, primal->sample_rows, primal->width, engine->element,
-                                &primal->sample_t, error);
+  const int64_t rows = diva_sample_wanted(primal);
+  enum diva_status status = DIVA_OK;
+  if (rows == 0) {
+    return DIVA_OK;
+  }
+  if (engine->options->lambda == 0.0 && diva_path_rotates(primal)) {
+    status =
+        diva_engine_matrix(engine, rows, primal->width, engine->element, &primal->sample_t, error);
     if (status == DIVA_OK) {
-      status = diva_engine_matrix(engine, primal->sample_rows, engine->info.outputs,
-                                  engine->element, &primal->sample_y, error);
+      status = diva_engine_matrix(engine, rows, engine->info.outputs, engine->element,
+                                  &primal->sample_y, error);
     }
   }
   struct diva_vector *vectors[] = {&primal->sample_weight, &primal->sample_share};
   for (size_t i = 0; i < sizeof vectors / sizeof vectors[0] && status == DIVA_OK; i++) {
-    status = diva_engine_vector(engine, primal->sample_rows, REAL, vectors[i], error);
+    status = diva_engine_vector(engine, rows, REAL, vectors[i], error);
   }
   return status;
 }
@@ -213,35 +215,55 @@ static enum diva_status allocate_columns(struct diva_primal *primal, struct diva
 
 static enum diva_status allocate_host(struct diva_primal *primal, struct diva_error *error) {
   const struct diva_engine *engine = primal->engine;
+  const int64_t outputs = engine->info.outputs;
   enum diva_status status = diva_allocate(primal->width * primal->width, REAL, "the Gram matrix",
                                           (void **)&primal->host_gram, error);
+  if (status == DIVA_OK && is_dense(primal)) {
+    status = diva_allocate(primal->tile_rows * outputs, REAL, "targets of a tile",
+                           (void **)&primal->dense, error);
+  }
+  if (status == DIVA_OK) {
+    status =
+        diva_allocate(2 * primal->tile_rows, REAL, "staging", (void **)&primal->staging, error);
+  }
   if (status == DIVA_OK) {
     status = diva_allocate(primal->width, REAL, "the diagonal", (void **)&primal->diagonal, error);
   }
   if (status == DIVA_OK) {
-    status = diva_allocate(engine->info.outputs * primal->width, REAL, "cross sums",
+    status = diva_allocate(outputs * primal->width, REAL, "cross sums",
                            (void **)&primal->host_cross, error);
   }
   if (status == DIVA_OK) {
-    status = diva_allocate(engine->info.outputs * primal->width, REAL, "the weights",
-                           (void **)&primal->host_w, error);
+    status = diva_allocate(outputs * primal->width, REAL, "the weights", (void **)&primal->host_w,
+                           error);
   }
   return status == DIVA_OK ? allocate_columns(primal, error) : status;
 }
 
-enum diva_status diva_primal_allocate(struct diva_primal *primal, struct diva_error *error) {
+enum diva_status diva_primal_take(struct diva_primal *primal, struct diva_error *error) {
   enum diva_status (*const parts[])(struct diva_primal *, struct diva_error *) = {
-      allocate_tile,   allocate_raw,  allocate_squares,
-      allocate_narrow, allocate_host, diva_fourier_allocate};
+      take_tile,         take_raw,    take_squares,       take_narrow,
+      diva_fourier_take, take_sample, diva_group_loo_take};
   enum diva_status status = DIVA_OK;
   for (size_t i = 0; i < sizeof parts / sizeof parts[0] && status == DIVA_OK; i++) {
     status = parts[i](primal, error);
   }
-  if (status == DIVA_OK && (primal->engine->lambda == 0.0 || primal->fourier.count > 0)) {
-    status = allocate_sample(primal, error);
+  return status;
+}
+
+enum diva_status diva_primal_allocate(struct diva_primal *primal, struct diva_error *error) {
+  enum diva_status status = allocate_host(primal, error);
+  if (status == DIVA_OK && diva_sample_wanted(primal) > 0) {
+    status = diva_sample_draw(primal, error);
   }
   if (status == DIVA_OK) {
     status = diva_group_loo_allocate(primal, error);
+  }
+  if (status == DIVA_OK) {
+    status = diva_primal_take(primal, error);
+  }
+  if (status == DIVA_OK) {
+    status = allocate_slots(primal, error);
   }
   if (status == DIVA_OK) {
     diva_columns_describe(primal);

@@ -34,12 +34,20 @@ static void fill_shares(const struct diva_engine *engine, const int64_t *index, 
   }
 }
 
+int64_t diva_sample_wanted(const struct diva_primal *primal) {
+  const struct diva_engine *engine = primal->engine;
+  const int64_t most = engine->options->sample_rows;
+  if (engine->options->lambda > 0.0 && primal->fourier.count == 0) {
+    return 0;
+  }
+  return most < engine->training_rows ? most : engine->training_rows;
+}
+
 enum diva_status diva_sample_draw(struct diva_primal *primal, struct diva_error *error) {
   const struct diva_engine *engine = primal->engine;
   const bool dense = engine->info.has_targets || engine->info.has_base_outputs;
   const int64_t row_bytes = primal->stored_columns * diva_dtype_size(engine->info.feature_type);
-  int64_t wanted = engine->options->sample_rows;
-  wanted = wanted < engine->training_rows ? wanted : engine->training_rows;
+  const int64_t wanted = diva_sample_wanted(primal);
   enum diva_status status = diva_allocate(wanted, sizeof *primal->sample_index, "the sample",
                                           (void **)&primal->sample_index, error);
   if (status == DIVA_OK) {

@@ -188,6 +188,13 @@ void diva_report_add_model(json_t *record, const struct diva_summary *summary) {
   json_object_set_new(record, "solver", diva_report_string(diva_solver_name(summary->solver)));
   json_object_set_new(record, "backend", diva_report_string(summary->backend));
   json_object_set_new(record, "library", diva_report_string(summary->library));
+  if (summary->backend_note) {
+    json_object_set_new(record, "backend_note", diva_report_string(summary->backend_note));
+  }
+  if (summary->device_memory_planned > 0) {
+    json_object_set_new(record, "device_memory", json_integer(summary->device_memory_planned));
+    json_object_set_new(record, "tile_rows", json_integer(summary->tile_rows));
+  }
   json_object_set_new(record, "precision",
                       diva_report_string(diva_precision_name(summary->precision)));
   json_object_set_new(record, "threads", json_integer(summary->threads));

@@ -106,13 +106,13 @@ enum diva_status diva_accumulator_open(struct diva_accumulator *accumulator,
       .threads = options->threads > 0 ? options->threads : diva_cores_available(),
   };
   struct diva_engine *engine = &accumulator->engine;
-  enum diva_status status = diva_backend_choose(options->backend, &engine->ops, error);
+  const double width = (double)info->columns + 1.0;
+  enum diva_status status = check_memory(accumulator, info, error);
   if (status == DIVA_OK) {
-    status = check_memory(accumulator, info, error);
-  }
-  if (status == DIVA_OK) {
-    status = diva_engine_open_backend(engine, double_tiles, accumulator->tile_rows,
-                                      info->columns + 1, error);
+    status = diva_engine_choose_and_open(
+        engine, options->backend,
+        (double)info->rows * width * (width + 2.0 * (double)info->outputs), double_tiles,
+        accumulator->tile_rows, info->columns + 1, error);
   }
   if (status == DIVA_OK) {
     status = allocate_tile(accumulator, diva_dtype_size(info->feature_type), error);

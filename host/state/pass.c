@@ -175,6 +175,7 @@ enum diva_status diva_pass_run(struct diva_state *state, struct diva_dataset *da
     status = diva_accumulator_open(&pass.accumulator, options, &info, info.rows, error);
   }
   if (status == DIVA_OK) {
+    state->info.backend = pass.accumulator.engine.ops->name;
     status = diva_allocate(pass.accumulator.tile_rows * info.outputs, (int64_t)sizeof *pass.y,
                            "terms of a tile", (void **)&pass.y, error);
   }

@@ -288,6 +288,7 @@ static enum diva_status open_device(struct update *update, struct diva_error *er
   enum diva_status status =
       diva_accumulator_open(&update->accumulator, update->options, &info, info.rows, error);
   if (status == DIVA_OK) {
+    update->now->info.backend = update->accumulator.engine.ops->name;
     status = diva_batch_open(&update->batch, &update->accumulator, update->dataset, error);
   }
   if (status == DIVA_OK) {

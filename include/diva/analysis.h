@@ -102,9 +102,11 @@ struct diva_analysis_options {
    * tell the work from the wait for rows: without it, what a device has been given to do and has
    * not finished counts as reading. Costs some of the overlap of the two. */
   bool exact_phases;
-  const char *backend;   /**< NULL or "auto": the best that is ready; else by name */
+  const char *backend;   /**< NULL or "auto": the best that is ready and worth its start, and the
+                              CPU where that cannot take the run; else by name */
   int threads;           /**< 0: one a core */
-  int64_t memory;        /**< bytes the run may use; 0: what the machine has */
+  int64_t memory;        /**< bytes the run may use, of the host and, each for itself, of a device
+                              with memory of its own; 0: what they have */
   int64_t sample_rows;   /**< rows that lambda is chosen on when there are more; default 4096 */
   uint64_t seed;         /**< of that sample and of the random Fourier features */
   const double *weights; /**< rows, >= 0, borrowed for the call; NULL: the dataset's, else 1. Rows
@@ -182,12 +184,16 @@ struct diva_summary {
   struct diva_score loo;
   struct diva_score validation; /**< rows = 0 without a validation set */
   const char *backend;
-  const char *library; /**< "OpenBLAS 0.3.21 (SkylakeX)" */
+  const char *library;      /**< "OpenBLAS 0.3.21 (SkylakeX)" */
+  const char *backend_note; /**< why a better backend, which was ready, could not take the run; NULL
+                                 where there was none */
   int threads;
   uint64_t seed;
-  int64_t memory_planned;      /**< bytes */
-  double seconds[DIVA_PHASES]; /**< wall time by phase, see diva_phase_name(): "read" is the wait
-                                    for rows; all of them add up to that of the run */
+  int64_t memory_planned;        /**< bytes of the host, or of all where the device has none */
+  int64_t device_memory_planned; /**< bytes of a device with memory of its own; 0 without one */
+  int64_t tile_rows;             /**< rows of a tile: on such a device, what fits what was free */
+  double seconds[DIVA_PHASES];   /**< wall time by phase, see diva_phase_name(): "read" is the wait
+                                      for rows; all of them add up to that of the run */
 };
 
 /** Name of a phase: "read", "gram", "factor", "loo", "derivative", "other"; NULL past the end. */
@@ -208,13 +214,13 @@ DIVA_API const char *diva_kernel_name(enum diva_kernel kernel);
  * @param out         owned by the caller: diva_analysis_destroy()
  * Errors: DIVA_ERROR_INPUT (NaN or infinity with row and column; fewer than two classes; a size
  * that exceeds the machine), DIVA_ERROR_NUMERICAL (not positive definite; names the pivot),
- * DIVA_ERROR_RESOURCE (memory limit, backend), DIVA_ERROR_USAGE, DIVA_ERROR_CANCELLED.
- * Cost, primal: three passes over the features (four for cross-entropy with a fitted temperature),
- * 4 n d^2 + 10 n d k flops, O(d^2 + tile (d + k) + n) memory. Dual: O(n^2 d + n^3), O(n (n + d)).
- * Removal, primal: one more sum of d x d over the validation set and its form in the last pass;
- * dual: nothing to speak of, but for rows of weight 0 O(d min(d, validation rows)) memory, and
- * flops a row. With an RBF kernel of D features d is d + D in these, and one light pass and n d D
- * flops a pass come on top.
+ * DIVA_ERROR_RESOURCE (memory limit, backend, memory of its device), DIVA_ERROR_USAGE,
+ * DIVA_ERROR_CANCELLED. Cost, primal: three passes over the features (four for cross-entropy with a
+ * fitted temperature), 4 n d^2 + 10 n d k flops, O(d^2 + tile (d + k) + n) memory. Dual: O(n^2 d +
+ * n^3), O(n (n + d)). Removal, primal: one more sum of d x d over the validation set and its form
+ * in the last pass; dual: nothing to speak of, but for rows of weight 0 O(d min(d, validation
+ * rows)) memory, and flops a row. With an RBF kernel of D features d is d + D in these, and one
+ * light pass and n d D flops a pass come on top.
  */
 DIVA_API enum diva_status diva_analysis_run(struct diva_dataset *train,
                                             struct diva_dataset *validation,
@@ -240,10 +246,12 @@ DIVA_API void diva_analysis_columns(const struct diva_analysis *analysis, struct
 
 DIVA_API void diva_analysis_summary(const struct diva_analysis *analysis, struct diva_summary *out);
 
-/** What a run would do: solver, precision at the start, bytes of memory and rows of a tile. */
+/** What a run would do: solver, precision at the start, backend, bytes of the host's memory and
+ * rows of a tile, both before a device with memory of its own is asked for what it has. */
 struct diva_plan {
   enum diva_solver solver;
   enum diva_precision precision;
+  const char *backend; /**< static */
   int64_t memory;
   int64_t tile_rows;
   int passes;

@@ -49,6 +49,7 @@ struct diva_state_info {
   bool lambda_given;   /**< asked for, not chosen: states of another are then not merged */
   struct diva_score loo;  /**< of the version saved; NaN without scores */
   const char *factor;     /**< what the groups are of, diva_dataset_group_factor(); NULL: unknown */
+  const char *backend;    /**< what summed it in this process, static; NULL: nothing did */
   const char *path;       /**< the file read, or NULL */
   const char *provenance; /**< JSON text that was saved with it, or NULL */
   const char *checksum;   /**< SHA-256 of the content as 64 hex digits, or NULL if never saved */

@@ -55,15 +55,31 @@ enum diva_status diva_cuda_fold_symmetric(struct diva_backend *backend, struct d
                          error);
 }
 
+/* Workspace is counted in 32 bits, too, and wraps beyond them. */
+static enum diva_status check_work(cusolverStatus_t code, int size, const char *what,
+                                   struct diva_error *error) {
+  const enum diva_status status = diva_cuda_check_solver(code, what, error);
+  return status == DIVA_OK && size < 0
+             ? diva_error_set(error, DIVA_ERROR_RESOURCE,
+                              "the workspace of %s is beyond cuSOLVER's 32-bit sizes", what)
+             : status;
+}
+
+/* The sizes that cuSOLVER asks for do not depend on what the matrix holds, or where. */
+static enum diva_status size_factor(struct diva_backend *backend, int64_t n, int64_t stride,
+                                    int *size, struct diva_error *error) {
+  const cusolverStatus_t code = backend->libraries.dpotrf_size(
+      backend->solver, CUBLAS_FILL_MODE_LOWER, (int)n, NULL, (int)stride, size);
+  return check_work(code, *size, "Cholesky", error);
+}
+
 static enum diva_status factor(struct diva_backend *backend, struct diva_matrix a,
                                struct diva_error *error) {
   const struct diva_cuda_libraries *use = &backend->libraries;
   const int n = (int)a.rows;
   double *values = square_of(a).values;
   int size = 0;
-  enum diva_status status = diva_cuda_check_solver(
-      use->dpotrf_size(backend->solver, CUBLAS_FILL_MODE_LOWER, n, values, (int)a.stride, &size),
-      "Cholesky", error);
+  enum diva_status status = size_factor(backend, a.rows, a.stride, &size, error);
   if (status == DIVA_OK) {
     status = diva_cuda_reserve_work(backend, size * (int64_t)sizeof(double), error);
   }
@@ -183,15 +199,20 @@ enum diva_status diva_cuda_triangular_inverse(struct diva_backend *backend, stru
   return status;
 }
 
+static enum diva_status size_eigen_double(struct diva_backend *backend, int64_t n, int64_t stride,
+                                          int *size, struct diva_error *error) {
+  const cusolverStatus_t code =
+      backend->libraries.dsyevd_size(backend->solver, CUSOLVER_EIG_MODE_VECTOR,
+                                     CUBLAS_FILL_MODE_LOWER, (int)n, NULL, (int)stride, NULL, size);
+  return check_work(code, *size, "eigenvectors", error);
+}
+
 static enum diva_status eigen_double(struct diva_backend *backend, struct diva_matrix a,
                                      double *eigenvalues, struct diva_error *error) {
   const struct diva_cuda_libraries *use = &backend->libraries;
   double *values = square_of(a).values;
   int size = 0;
-  enum diva_status status = diva_cuda_check_solver(
-      use->dsyevd_size(backend->solver, CUSOLVER_EIG_MODE_VECTOR, CUBLAS_FILL_MODE_LOWER,
-                       (int)a.rows, values, (int)a.stride, eigenvalues, &size),
-      "eigenvectors", error);
+  enum diva_status status = size_eigen_double(backend, a.rows, a.stride, &size, error);
   if (status == DIVA_OK) {
     status = diva_cuda_reserve_work(backend, size * (int64_t)sizeof(double), error);
   }
@@ -205,26 +226,43 @@ static enum diva_status eigen_double(struct diva_backend *backend, struct diva_m
   return status;
 }
 
-/* The work holds the eigenvalues, the matrix, and what cuSOLVER asks for; each starts on a multiple
- * of 64 floats. */
+/* The work of eigenvectors in float32, in floats: the eigenvalues, the matrix from `place` on, and
+ * from `end` on what cuSOLVER asks for. */
+struct float_work {
+  int64_t place;
+  int64_t end;
+  int size;
+};
+
+/* Each part starts on a multiple of 64 floats. */
+static enum diva_status lay_out_eigen_float(struct diva_backend *backend, int64_t n,
+                                            struct float_work *out, struct diva_error *error) {
+  const int64_t unit = 64;
+  out->place = (n + unit - 1) / unit * unit;
+  out->end = out->place + (n * n + unit - 1) / unit * unit;
+  out->size = 0;
+  const cusolverStatus_t code = backend->libraries.ssyevd_size(
+      backend->solver, CUSOLVER_EIG_MODE_VECTOR, CUBLAS_FILL_MODE_LOWER, (int)n, NULL, (int)n, NULL,
+      &out->size);
+  return check_work(code, out->size, "eigenvectors", error);
+}
+
 static enum diva_status eigen_float(struct diva_backend *backend, struct diva_matrix a,
                                     double *eigenvalues, struct diva_error *error) {
   const struct diva_cuda_libraries *use = &backend->libraries;
-  const int64_t unit = 64;
   const int64_t n = a.rows;
-  const int64_t place = (n + unit - 1) / unit * unit;
-  const int64_t end = place + (n * n + unit - 1) / unit * unit;
-  int size = 0;
-  enum diva_status status = diva_cuda_check_solver(
-      use->ssyevd_size(backend->solver, CUSOLVER_EIG_MODE_VECTOR, CUBLAS_FILL_MODE_LOWER, (int)n,
-                       backend->scratch.partials, (int)n, backend->scratch.partials, &size),
-      "eigenvectors", error);
+  struct float_work work = {0};
+  enum diva_status status = lay_out_eigen_float(backend, n, &work, error);
   if (status == DIVA_OK) {
-    status = diva_cuda_reserve_work(backend, (end + size) * (int64_t)sizeof(float), error);
+    status =
+        diva_cuda_reserve_work(backend, (work.end + work.size) * (int64_t)sizeof(float), error);
   }
   if (status != DIVA_OK) {
     return status;
   }
+  const int64_t place = work.place;
+  const int64_t end = work.end;
+  const int size = work.size;
   float *values = (float *)(void *)backend->work;
   const struct diva_cuda_tile row = {eigenvalues, 1, n, n};
   status = diva_cuda_check(diva_cuda_launch_narrow(square_of(a), values + place, backend->stream),
@@ -267,5 +305,47 @@ enum diva_status diva_cuda_eigen(struct diva_backend *backend, struct diva_matri
                           "eigenvectors of the Gram matrix did not converge (cuSOLVER info %d)",
                           findings.info);
   }
+  return status;
+}
+
+static int64_t larger(int64_t a, int64_t b) {
+  return a > b ? a : b;
+}
+
+static enum diva_status eigen_bytes(struct diva_backend *backend,
+                                    const struct diva_backend_config *config, int64_t *bytes,
+                                    struct diva_error *error) {
+  const int64_t n = config->square;
+  enum diva_status status = DIVA_OK;
+  if (config->double_tiles) {
+    int size = 0;
+    status = size_eigen_double(backend, n, n, &size, error);
+    *bytes = size * (int64_t)sizeof(double);
+  } else {
+    struct float_work work = {0};
+    status = lay_out_eigen_float(backend, n, &work, error);
+    *bytes = (work.end + work.size) * (int64_t)sizeof(float);
+  }
+  return status;
+}
+
+enum diva_status diva_cuda_algebra_bytes(struct diva_backend *backend,
+                                         const struct diva_backend_config *config, int64_t *bytes,
+                                         struct diva_error *error) {
+  const int64_t n = config->square;
+  const struct diva_matrix square = {.rows = n, .columns = n, .stride = n};
+  int size = 0;
+  int64_t eigenvectors = 0;
+  *bytes = 0;
+  enum diva_status status = check_size(square, error);
+  if (status != DIVA_OK || n == 0) {
+    return status;
+  }
+  status = size_factor(backend, n, n, &size, error);
+  if (status == DIVA_OK && config->eigen) {
+    status = eigen_bytes(backend, config, &eigenvectors, error);
+  }
+  const int64_t inverse = n * n * (int64_t)sizeof(double);
+  *bytes = larger(larger(inverse, size * (int64_t)sizeof(double)), eigenvectors);
   return status;
 }

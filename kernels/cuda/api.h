@@ -4,12 +4,12 @@
  *
  * Runtime, linked statically:
  *   cudaDriverGetVersion, cudaGetDeviceCount, cudaSetDevice, cudaGetDeviceProperties (name, major,
- *   minor, totalGlobalMem), cudaMemGetInfo, cudaMalloc, cudaFree, cudaMallocHost, cudaFreeHost,
- *   cudaMemcpyAsync, cudaMemsetAsync, cudaStreamCreateWithFlags, cudaStreamDestroy,
- *   cudaStreamSynchronize, cudaStreamWaitEvent, cudaEventCreateWithFlags, cudaEventDestroy,
- *   cudaEventRecord, cudaEventSynchronize, cudaGetLastError, cudaGetErrorString.
- * cuBLAS and cuSOLVER, found at run time by these symbols (libraries.h):
- *   cublasCreate_v2, cublasDestroy_v2, cublasSetStream_v2, cublasGetProperty,
+ *   minor, totalGlobalMem, pciDomainID, pciBusID, pciDeviceID), cudaMemGetInfo, cudaMalloc,
+ * cudaFree, cudaMallocHost, cudaFreeHost, cudaMemcpyAsync, cudaMemsetAsync,
+ * cudaStreamCreateWithFlags, cudaStreamDestroy, cudaStreamSynchronize, cudaStreamWaitEvent,
+ * cudaEventCreateWithFlags, cudaEventDestroy, cudaEventRecord, cudaEventSynchronize,
+ * cudaGetLastError, cudaGetErrorString. cuBLAS and cuSOLVER, found at run time by these symbols
+ * (libraries.h): cublasCreate_v2, cublasDestroy_v2, cublasSetStream_v2, cublasGetProperty,
  *   cublasGemmStridedBatchedEx, cublasDtrsm_v2,
  *   cusolverDnCreate, cusolverDnDestroy, cusolverDnSetStream, cusolverDnDpotrf,
  *   cusolverDnDpotrf_bufferSize, cusolverDnDsyevd, cusolverDnDsyevd_bufferSize, cusolverDnSsyevd,

@@ -20,9 +20,10 @@ static int64_t smaller(int64_t a, int64_t b) {
   return a < b ? a : b;
 }
 
-/* A driver of CUDA 13.1 says 13010. */
-static enum diva_status find_driver(struct diva_error *error) {
+/* The major version of CUDA that the driver supports: one of CUDA 13.1 says 13010. */
+static enum diva_status find_driver(int *major, struct diva_error *error) {
   int driver = 0;
+  *major = 0;
   if (cudaDriverGetVersion(&driver) != cudaSuccess || driver == 0) {
     return diva_error_set(error, DIVA_ERROR_RESOURCE, "no CUDA driver");
   }
@@ -31,17 +32,28 @@ static enum diva_status find_driver(struct diva_error *error) {
                           "driver too old: it supports CUDA %d.%d, this build needs CUDA %d",
                           driver / 1000, driver % 1000 / 10, CUDART_VERSION / 1000);
   }
+  *major = driver / 1000;
   return DIVA_OK;
 }
 
-static enum diva_status find_device(struct cudaDeviceProp *device, struct diva_error *error) {
-  int count = 0;
-  enum diva_status status = find_driver(error);
+/* What a machine has: the driver's CUDA, how many devices, and the one that is taken, the first
+ * that CUDA_VISIBLE_DEVICES leaves. */
+struct machine {
+  int driver;
+  int count;
+  struct cudaDeviceProp device;
+};
+
+static enum diva_status find_device(struct machine *out, struct diva_error *error) {
+  struct cudaDeviceProp *device = &out->device;
+  *out = (struct machine){0};
+  enum diva_status status = find_driver(&out->driver, error);
   if (status != DIVA_OK) {
     return status;
   }
-  const cudaError_t code = cudaGetDeviceCount(&count);
-  if (code != cudaSuccess || count < 1) {
+  const cudaError_t code = cudaGetDeviceCount(&out->count);
+  if (code != cudaSuccess || out->count < 1) {
+    cudaGetLastError();
     return diva_error_set(error, DIVA_ERROR_RESOURCE, "no CUDA device: %s",
                           code != cudaSuccess ? cudaGetErrorString(code) : "none is visible");
   }
@@ -54,14 +66,30 @@ static enum diva_status find_device(struct cudaDeviceProp *device, struct diva_e
   return status;
 }
 
+static enum diva_status find_machine(struct machine *machine, struct diva_cuda_libraries *libraries,
+                                     struct diva_error *error) {
+  const enum diva_status status = find_device(machine, error);
+  return status == DIVA_OK ? diva_cuda_libraries_load(machine->driver, libraries, error) : status;
+}
+
+/* Of several devices, which: by its number among those that are visible, and by its place on the
+ * bus, which does not depend on what is visible. */
+static void name_device(const struct machine *machine, char *out, size_t size) {
+  const struct cudaDeviceProp *device = &machine->device;
+  out[0] = '\0';
+  if (machine->count > 1) {
+    snprintf(out, size, ", device %d of %d at %04x:%02x:%02x", DEVICE, machine->count,
+             (unsigned)device->pciDomainID, (unsigned)device->pciBusID,
+             (unsigned)device->pciDeviceID);
+  }
+}
+
 static enum diva_backend_state cuda_probe(char *detail, size_t detail_size) {
-  struct cudaDeviceProp device = {0};
+  struct machine machine;
   struct diva_cuda_libraries libraries;
   struct diva_error error;
-  enum diva_status status = find_device(&device, &error);
-  if (status == DIVA_OK) {
-    status = diva_cuda_libraries_load(&libraries, &error);
-  }
+  char which[64];
+  const enum diva_status status = find_machine(&machine, &libraries, &error);
   if (status != DIVA_OK) {
     snprintf(detail, detail_size, "%s", error.message);
     return DIVA_BACKEND_NO_DEVICE;
@@ -70,8 +98,10 @@ static enum diva_backend_state cuda_probe(char *detail, size_t detail_size) {
   int minor = 0;
   libraries.get_property(MAJOR_VERSION, &major);
   libraries.get_property(MINOR_VERSION, &minor);
-  snprintf(detail, detail_size, "%s (sm_%d%d, %.0f GiB), cuBLAS %d.%d", device.name, device.major,
-           device.minor, (double)device.totalGlobalMem / 0x1p30, major, minor);
+  name_device(&machine, which, sizeof which);
+  snprintf(detail, detail_size, "%s (sm_%d%d, %.0f GiB%s), cuBLAS %d.%d", machine.device.name,
+           machine.device.major, machine.device.minor,
+           (double)machine.device.totalGlobalMem / 0x1p30, which, major, minor);
   return DIVA_BACKEND_READY;
 }
 
@@ -244,9 +274,29 @@ static enum diva_status open_scratch(struct diva_backend *backend, struct diva_e
   return status;
 }
 
+static enum diva_status cuda_reserve_bytes(struct diva_backend *backend,
+                                           const struct diva_backend_config *config, int64_t *bytes,
+                                           struct diva_error *error) {
+  const enum diva_status status = diva_cuda_algebra_bytes(backend, config, bytes, error);
+  *bytes += cuda_scratch_bytes(config);
+  return status;
+}
+
+static enum diva_status cuda_reserve(struct diva_backend *backend,
+                                     const struct diva_backend_config *config,
+                                     struct diva_error *error) {
+  int64_t work = 0;
+  backend->config = *config;
+  enum diva_status status = diva_cuda_algebra_bytes(backend, config, &work, error);
+  if (status == DIVA_OK) {
+    status = open_scratch(backend, error);
+  }
+  return status == DIVA_OK ? diva_cuda_reserve_work(backend, work, error) : status;
+}
+
 static enum diva_status cuda_open(const struct diva_backend_config *config,
                                   struct diva_backend **out, struct diva_error *error) {
-  struct cudaDeviceProp device = {0};
+  struct machine machine;
   *out = NULL;
   struct diva_backend *backend = calloc(1, sizeof *backend);
   if (!backend) {
@@ -255,13 +305,10 @@ static enum diva_status cuda_open(const struct diva_backend_config *config,
   backend->config = *config;
   backend->element = element_bytes(config);
   backend->float32 = diva_cuda_float32_asked();
-  enum diva_status status = find_device(&device, error);
+  enum diva_status status = find_machine(&machine, &backend->libraries, error);
   if (status == DIVA_OK) {
     /* The caller's thread may be at work on another device. */
     status = diva_cuda_check(cudaSetDevice(DEVICE), "the device", error);
-  }
-  if (status == DIVA_OK) {
-    status = diva_cuda_libraries_load(&backend->libraries, error);
   }
   if (status == DIVA_OK) {
     status = open_streams(backend, error);
@@ -272,7 +319,7 @@ static enum diva_status cuda_open(const struct diva_backend_config *config,
   if (status == DIVA_OK) {
     status = diva_cuda_staging_open(&backend->staging, error);
   }
-  if (status == DIVA_OK) {
+  if (status == DIVA_OK && !config->reserves) {
     status = open_scratch(backend, error);
   }
   if (status != DIVA_OK) {
@@ -322,6 +369,8 @@ const struct diva_backend_ops diva_cuda_ops = {
     .triangular_inverse = diva_cuda_triangular_inverse,
     .eigen = diva_cuda_eigen,
     .memory_free = diva_cuda_memory_free,
+    .reserve_bytes = cuda_reserve_bytes,
+    .reserve = cuda_reserve,
     .host_create = diva_cuda_host_create,
     .host_destroy = diva_cuda_host_destroy,
     .upload_begin = diva_cuda_upload_begin,

@@ -286,5 +286,8 @@ enum diva_status diva_cuda_triangular_inverse(struct diva_backend *, struct diva
                                               struct diva_error *);
 enum diva_status diva_cuda_eigen(struct diva_backend *, struct diva_matrix a,
                                  struct diva_vector eigenvalues, struct diva_error *);
+/** Bytes of backend->work that all of these take of the largest matrices of a config. */
+enum diva_status diva_cuda_algebra_bytes(struct diva_backend *, const struct diva_backend_config *,
+                                         int64_t *bytes, struct diva_error *);
 
 #endif

@@ -5,31 +5,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A library by any of the names it has had, newest first, unless the environment names it. */
-struct sought {
-  const char *variable;
-  const char *names[3];
+/* The libraries of one major version of CUDA, which needs a driver of it, or of a newer one. */
+struct release {
+  int cuda;
+  const char *cublas;
+  const char *cusolver;
 };
 
-static const struct sought CUBLAS = {"DIVA_CUBLAS", {"libcublas.so.13", "libcublas.so.12", NULL}};
-static const struct sought CUSOLVER = {"DIVA_CUSOLVER",
-                                       {"libcusolver.so.12", "libcusolver.so.11", NULL}};
+/* Newest first. */
+static const struct release RELEASES[] = {
+    {13, "libcublas.so.13", "libcusolver.so.12"},
+    {12, "libcublas.so.12", "libcusolver.so.11"},
+};
 
-static enum diva_status open_library(const struct sought *sought, void **out,
+enum { RELEASE_COUNT = sizeof RELEASES / sizeof RELEASES[0] };
+
+/* The library that the environment names, else the one given. */
+static enum diva_status open_library(const char *variable, const char *name, void **out,
                                      struct diva_error *error) {
-  const char *chosen = getenv(sought->variable);
-  const char *const given[] = {chosen, NULL};
-  const char *const *names = chosen && *chosen ? given : sought->names;
-  const char *reason = NULL;
-  *out = NULL;
-  for (int i = 0; names[i] && !*out; i++) {
-    *out = dlopen(names[i], RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
-    reason = *out ? NULL : dlerror();
-  }
+  const char *chosen = getenv(variable);
+  const char *opened = chosen && *chosen ? chosen : name;
+  *out = dlopen(opened, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
   if (!*out) {
+    const char *reason = dlerror();
     return diva_error_set(error, DIVA_ERROR_RESOURCE,
-                          "%s cannot be loaded (install it, or name it in %s): %s", names[0],
-                          sought->variable, reason ? reason : "no reason is given");
+                          "%s cannot be loaded (install it, or name it in %s): %s", opened,
+                          variable, reason ? reason : "no reason is given");
   }
   return DIVA_OK;
 }
@@ -54,19 +55,34 @@ static enum diva_status find_symbols(void *library, const struct wanted *wanted,
   return DIVA_OK;
 }
 
-static enum diva_status find_cublas(struct diva_cuda_libraries *out, struct diva_error *error) {
+/* cuBLAS counts its versions as CUDA does. One that is newer than the driver loads, and fails only
+ * once it is used. */
+static enum diva_status check_driver(const struct diva_cuda_libraries *libraries, int driver,
+                                     struct diva_error *error) {
+  int major = 0;
+  libraries->get_property(MAJOR_VERSION, &major);
+  return major > driver ? diva_error_set(error, DIVA_ERROR_RESOURCE,
+                                         "cuBLAS %d is too new for the driver, which supports "
+                                         "CUDA %d: install cuBLAS %d, or name it in DIVA_CUBLAS",
+                                         major, driver, driver)
+                        : DIVA_OK;
+}
+
+static enum diva_status find_cublas(struct diva_cuda_libraries *out, const char *name,
+                                    struct diva_error *error) {
   const struct wanted wanted[] = {
       {"cublasCreate_v2", &out->create},          {"cublasDestroy_v2", &out->destroy},
       {"cublasSetStream_v2", &out->set_stream},   {"cublasGetProperty", &out->get_property},
       {"cublasGemmStridedBatchedEx", &out->gemm}, {"cublasDtrsm_v2", &out->dtrsm},
   };
-  const enum diva_status status = open_library(&CUBLAS, &out->cublas, error);
+  const enum diva_status status = open_library("DIVA_CUBLAS", name, &out->cublas, error);
   return status == DIVA_OK
              ? find_symbols(out->cublas, wanted, sizeof wanted / sizeof wanted[0], error)
              : status;
 }
 
-static enum diva_status find_cusolver(struct diva_cuda_libraries *out, struct diva_error *error) {
+static enum diva_status find_cusolver(struct diva_cuda_libraries *out, const char *name,
+                                      struct diva_error *error) {
   const struct wanted wanted[] = {
       {"cusolverDnCreate", &out->solver_create},
       {"cusolverDnDestroy", &out->solver_destroy},
@@ -78,15 +94,35 @@ static enum diva_status find_cusolver(struct diva_cuda_libraries *out, struct di
       {"cusolverDnSsyevd_bufferSize", &out->ssyevd_size},
       {"cusolverDnSsyevd", &out->ssyevd},
   };
-  const enum diva_status status = open_library(&CUSOLVER, &out->cusolver, error);
+  const enum diva_status status = open_library("DIVA_CUSOLVER", name, &out->cusolver, error);
   return status == DIVA_OK
              ? find_symbols(out->cusolver, wanted, sizeof wanted / sizeof wanted[0], error)
              : status;
 }
 
-enum diva_status diva_cuda_libraries_load(struct diva_cuda_libraries *out,
-                                          struct diva_error *error) {
+static enum diva_status load(const struct release *release, int driver,
+                             struct diva_cuda_libraries *out, struct diva_error *error) {
   *out = (struct diva_cuda_libraries){0};
-  const enum diva_status status = find_cublas(out, error);
-  return status == DIVA_OK ? find_cusolver(out, error) : status;
+  enum diva_status status = find_cublas(out, release->cublas, error);
+  if (status == DIVA_OK) {
+    status = check_driver(out, driver, error);
+  }
+  return status == DIVA_OK ? find_cusolver(out, release->cusolver, error) : status;
+}
+
+/* Both of one release. The reason that is told is that of the newest the driver supports. */
+enum diva_status diva_cuda_libraries_load(int driver, struct diva_cuda_libraries *out,
+                                          struct diva_error *error) {
+  enum diva_status status = DIVA_ERROR_RESOURCE;
+  bool told = false;
+  for (int i = 0; i < RELEASE_COUNT && status != DIVA_OK; i++) {
+    if (RELEASES[i].cuda <= driver) {
+      status = load(&RELEASES[i], driver, out, told ? NULL : error);
+      told = true;
+    }
+  }
+  return told ? status
+              : diva_error_set(error, DIVA_ERROR_RESOURCE,
+                               "driver too old: it supports CUDA %d, the libraries need %d", driver,
+                               RELEASES[RELEASE_COUNT - 1].cuda);
 }

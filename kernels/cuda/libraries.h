@@ -49,10 +49,12 @@ struct diva_cuda_libraries {
 
 /**
  * Loads the libraries that the environment variables DIVA_CUBLAS and DIVA_CUSOLVER name, else
- * libcublas.so and libcusolver.so of CUDA 13 or 12. They stay loaded for the life of the process.
+ * libcublas.so and libcusolver.so of CUDA 13 or 12, both of one of them, and of none that is newer
+ * than the driver. They stay loaded for the life of the process.
+ * @param driver  the major version of CUDA that it supports
  * @return DIVA_ERROR_RESOURCE naming what was tried
  */
-enum diva_status diva_cuda_libraries_load(struct diva_cuda_libraries *out,
+enum diva_status diva_cuda_libraries_load(int driver, struct diva_cuda_libraries *out,
                                           struct diva_error *error);
 
 #endif

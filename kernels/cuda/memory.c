@@ -1,4 +1,5 @@
 /* Device memory, and the ways into and out of it. */
+#include "cuda.h"
 #include "cuda_internal.h"
 
 #include <stdlib.h>
@@ -248,7 +249,7 @@ enum diva_status diva_cuda_memory_free(struct diva_backend *backend, int64_t *by
   size_t total = 0;
   const enum diva_status status =
       diva_cuda_check(cudaMemGetInfo(&available, &total), "the device's memory", error);
-  *bytes = (int64_t)available;
+  *bytes = (int64_t)available > DIVA_CUDA_HEADROOM ? (int64_t)available - DIVA_CUDA_HEADROOM : 0;
   return status;
 }
 

@@ -29,7 +29,9 @@ enum diva_status diva_shadow_open(const struct diva_backend_config *config,
     return status;
   }
   backend->config = *config;
-  status = diva_cpu_ops.open(config, &backend->cpu, error);
+  if (!config->reserves) {
+    status = diva_cpu_ops.open(config, &backend->cpu, error);
+  }
   if (status != DIVA_OK) {
     free(backend);
     return status;
@@ -38,11 +40,29 @@ enum diva_status diva_shadow_open(const struct diva_backend_config *config,
   return DIVA_OK;
 }
 
+enum diva_status diva_shadow_reserve_bytes(struct diva_backend *backend,
+                                           const struct diva_backend_config *config, int64_t *bytes,
+                                           struct diva_error *error) {
+  (void)backend;
+  (void)error;
+  *bytes = diva_shadow_scratch_bytes(config);
+  return DIVA_OK;
+}
+
+enum diva_status diva_shadow_reserve(struct diva_backend *backend,
+                                     const struct diva_backend_config *config,
+                                     struct diva_error *error) {
+  backend->config = *config;
+  return diva_cpu_ops.open(config, &backend->cpu, error);
+}
+
 void diva_shadow_close(struct diva_backend *backend) {
   if (backend) {
     diva_shadow_drain(backend, NULL);
     diva_shadow_buffers_forget(backend);
-    diva_cpu_ops.close(backend->cpu);
+    if (backend->cpu) {
+      diva_cpu_ops.close(backend->cpu);
+    }
     free(backend);
   }
 }

@@ -68,9 +68,13 @@ enum diva_status diva_shadow_memory_free(struct diva_backend *backend, int64_t *
   return DIVA_OK;
 }
 
+/* Who reserves has planned all of a run's memory: nothing is taken in its passes. */
 static enum diva_status check_room(struct diva_backend *backend, int64_t bytes,
                                    struct diva_error *error) {
   int64_t room = 0;
+  if (backend->config.reserves && backend->started) {
+    return diva_error_set(error, DIVA_ERROR_INTERNAL, "a buffer is created after the first tile");
+  }
   const enum diva_status status = diva_shadow_memory_free(backend, &room, error);
   return status == DIVA_OK && bytes > room
              ? diva_error_set(error, DIVA_ERROR_RESOURCE,

@@ -50,6 +50,7 @@ static enum diva_status prepare_rows(struct diva_backend *backend, struct diva_m
                                      struct diva_error *error) {
   struct diva_shadow_call call = {
       .run = run_prepare, .preparation = *preparation, .number = first_row};
+  backend->started = true;
   call.matrix[0] = diva_shadow_matrix(&call, raw, diva_dtype_size(preparation->type), false);
   call.matrix[1] = tile(backend, &call, z, backend->config.columns, true);
   call.preparation.shift = read_reals(&call, preparation->shift);
@@ -456,6 +457,8 @@ const struct diva_backend_ops diva_shadow_ops = {
     .triangular_inverse = triangular_inverse,
     .eigen = eigen,
     .memory_free = diva_shadow_memory_free,
+    .reserve_bytes = diva_shadow_reserve_bytes,
+    .reserve = diva_shadow_reserve,
     .host_create = diva_shadow_host_create,
     .host_destroy = diva_shadow_host_destroy,
     .upload_begin = diva_shadow_upload_begin,

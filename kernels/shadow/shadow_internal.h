@@ -64,6 +64,7 @@ struct diva_backend {
   struct diva_backend_config config;
   struct diva_buffer *buffers;
   int64_t bytes_taken; /**< by buffers that are not destroyed */
+  bool started;        /**< rows have been prepared */
   struct diva_shadow_call queue[DIVA_SHADOW_QUEUE];
   int queued;
   struct diva_shadow_copy copies[DIVA_SHADOW_COPIES];
@@ -124,6 +125,12 @@ enum diva_status diva_shadow_drain(struct diva_backend *backend, struct diva_err
 /* backend.c */
 enum diva_backend_state diva_shadow_probe(char *detail, size_t detail_size);
 int64_t diva_shadow_scratch_bytes(const struct diva_backend_config *config);
+enum diva_status diva_shadow_reserve_bytes(struct diva_backend *backend,
+                                           const struct diva_backend_config *config, int64_t *bytes,
+                                           struct diva_error *error);
+enum diva_status diva_shadow_reserve(struct diva_backend *backend,
+                                     const struct diva_backend_config *config,
+                                     struct diva_error *error);
 enum diva_status diva_shadow_open(const struct diva_backend_config *config,
                                   struct diva_backend **out, struct diva_error *error);
 void diva_shadow_close(struct diva_backend *backend);

@@ -169,3 +169,36 @@ Test(shadow, memory_has_an_end) {
   cr_expect(second == NULL);
   close_device(&device);
 }
+
+/* Where all memory was planned, none is taken once rows are prepared. */
+Test(shadow, nothing_is_taken_in_the_passes) {
+  struct diva_backend_config config = {.double_tiles = true,
+                                       .threads = 1,
+                                       .tile_rows = ROWS,
+                                       .columns = COLUMNS,
+                                       .outputs = 1,
+                                       .reserves = true};
+  const int64_t no_fault = INT64_MAX;
+  struct device device = {0};
+  struct diva_buffer *more = NULL;
+  struct diva_buffer *fault = NULL;
+  struct diva_error error;
+  int64_t bytes = 0;
+  cr_assert(diva_backend_choose("shadow", &device.ops, &error) == DIVA_OK, "%s", error.message);
+  const struct diva_backend_ops *ops = device.ops;
+  cr_assert(ops->open(&config, &device.backend, &error) == DIVA_OK);
+  cr_assert(ops->reserve_bytes(device.backend, &config, &bytes, &error) == DIVA_OK &&
+            bytes >= ops->scratch_bytes(&config));
+  cr_assert(ops->reserve(device.backend, &config, &error) == DIVA_OK);
+  cr_assert(ops->buffer_create(device.backend, 64L * REAL, &device.buffer, &error) == DIVA_OK);
+  cr_assert(ops->buffer_create(device.backend, REAL, &fault, &error) == DIVA_OK);
+  cr_assert(ops->zero(device.backend, device.buffer, 0, 64L * REAL, &error) == DIVA_OK);
+  cr_assert(ops->upload(device.backend, fault, 0, &no_fault, REAL, &error) == DIVA_OK);
+  const struct diva_preparation preparation = {.type = DIVA_FLOAT64};
+  cr_assert(ops->prepare_rows(device.backend, view(&device, 0, ROWS, COLUMNS), &preparation, 0,
+                              view(&device, 32, ROWS, COLUMNS), fault, &error) == DIVA_OK);
+  cr_expect(ops->buffer_create(device.backend, REAL, &more, &error) == DIVA_ERROR_INTERNAL);
+  cr_expect(more == NULL);
+  ops->buffer_destroy(device.backend, fault);
+  close_device(&device);
+}

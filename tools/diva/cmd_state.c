@@ -80,13 +80,21 @@ static enum diva_status score(struct making *making, struct diva_error *error) {
   return status;
 }
 
+/* The backend that summed; the best that is ready where nothing had to be summed. */
+static void describe_backend(const char *name, struct diva_backend_info *out) {
+  for (int i = 0; diva_backend_describe(i, out); i++) {
+    if (name ? strcmp(out->name, name) == 0 : out->state == DIVA_BACKEND_READY) {
+      return;
+    }
+  }
+}
+
 /* What can be said of a run without scores. */
 static struct diva_summary describe_sums(const struct making *making,
                                          struct diva_backend_info *backend) {
   struct diva_state_info info;
   diva_state_describe(making->state, &info);
-  for (int i = 0; diva_backend_describe(i, backend) && backend->state != DIVA_BACKEND_READY; i++) {
-  }
+  describe_backend(info.backend, backend);
   return (struct diva_summary){.rows = info.rows,
                                .columns = info.columns,
                                .outputs = info.outputs,

@@ -65,6 +65,7 @@ static json_t *plan_json(const struct cli_info *info) {
   }
   put(object, "solver", text(diva_solver_name(plan->solver)));
   put(object, "precision", text(diva_precision_name(plan->precision)));
+  put(object, "backend", text(plan->backend));
   put(object, "memory", json_integer(plan->memory));
   put(object, "tile_rows", json_integer(plan->tile_rows));
   put(object, "passes", json_integer(plan->passes));

@@ -91,8 +91,8 @@ static void print_plan(FILE *out, const struct cli_info *info) {
     return;
   }
   const struct diva_plan *plan = &info->plan;
-  fprintf(out, "  solver     %s, %s\n", diva_solver_name(plan->solver),
-          diva_precision_name(plan->precision));
+  fprintf(out, "  solver     %s, %s, on %s\n", diva_solver_name(plan->solver),
+          diva_precision_name(plan->precision), plan->backend);
   fprintf(out, "  work       %d passes over the features, %lld rows at a time, %.3g GFLOP\n",
           plan->passes, (long long)plan->tile_rows, 1e-9 * plan->flops);
   fprintf(out, "  memory     %s\n", cli_bytes_text((double)plan->memory, bytes, sizeof bytes));

@@ -204,6 +204,9 @@ static void print_notes(FILE *out, const struct cli_session *session,
             "try another --scale, or give --lambda\n",
             before->lambda);
   }
+  if (before->backend_note) {
+    fprintf(out, "note: %s\n", before->backend_note);
+  }
   if (before->constant_columns) {
     fprintf(out, "note: %lld constant column%s left at zero\n", (long long)before->constant_columns,
             plural(before->constant_columns));

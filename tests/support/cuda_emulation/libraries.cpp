@@ -1,5 +1,6 @@
 /* The few routines of cuBLAS and cuSOLVER that are called, plainly: column-major, on a stream. */
 #include "emulation.h"
+#include "machine.h"
 
 #include <cublas_v2.h>
 #include <cusolverDn.h>
@@ -182,6 +183,9 @@ cusolverStatus_t solver_status(cudaError_t code) {
   return code == cudaSuccess ? CUSOLVER_STATUS_SUCCESS : CUSOLVER_STATUS_EXECUTION_FAILED;
 }
 
+int cublas_major = CUDART_VERSION / 1000;
+bool cublas_works = true;
+
 /* The whole workspace is used, whatever it is needed for: a short one shows. */
 void spend(void *work, size_t bytes) {
   memset(work, 0xff, bytes);
@@ -191,7 +195,15 @@ void spend(void *work, size_t bytes) {
 
 extern "C" {
 
+void emulation_set_cublas(int major, bool works) {
+  cublas_major = major;
+  cublas_works = works;
+}
+
 cublasStatus_t cublasCreate_v2(cublasHandle_t *handle) {
+  if (!cublas_works) {
+    return CUBLAS_STATUS_NOT_INITIALIZED;
+  }
   *handle = new cublasContext{nullptr};
   return CUBLAS_STATUS_SUCCESS;
 }
@@ -207,7 +219,7 @@ cublasStatus_t cublasSetStream_v2(cublasHandle_t handle, cudaStream_t stream) {
 }
 
 cublasStatus_t cublasGetProperty(libraryPropertyType type, int *value) {
-  *value = type == MAJOR_VERSION ? CUDART_VERSION / 1000 : 0;
+  *value = type == MAJOR_VERSION ? cublas_major : 0;
   return CUBLAS_STATUS_SUCCESS;
 }
 

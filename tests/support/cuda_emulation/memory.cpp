@@ -1,6 +1,7 @@
 /* The memory of the device: NaN until it is written, a fault for the host that touches it, closed
  * pages around each allocation. */
 #include "emulation.h"
+#include "machine.h"
 
 #include <cstdio>
 #include <cstdlib>
@@ -13,7 +14,7 @@ namespace {
 
 enum { POISON = 0xff, ALIGNMENT = 256 };
 
-constexpr size_t DEVICE_BYTES = size_t{1} << 30;
+size_t device_bytes = size_t{1} << 30;
 
 struct allocation {
   size_t bytes;
@@ -25,6 +26,13 @@ struct allocation {
 std::map<uintptr_t, allocation> device;
 std::map<uintptr_t, size_t> pinned;
 size_t taken;
+size_t peak;
+int64_t allocations;
+int64_t failing = -1;
+
+size_t left() {
+  return device_bytes > taken ? device_bytes - taken : 0;
+}
 
 size_t page() {
   return static_cast<size_t>(sysconf(_SC_PAGESIZE));
@@ -88,9 +96,29 @@ bool emulation_is_pinned(const void *data, size_t bytes) {
 
 extern "C" {
 
+void emulation_set_memory(int64_t bytes) {
+  device_bytes = static_cast<size_t>(bytes);
+}
+
+int64_t emulation_memory_peak(void) {
+  return static_cast<int64_t>(peak);
+}
+
+void emulation_forget_peak(void) {
+  peak = taken;
+}
+
+int64_t emulation_allocations(void) {
+  return allocations;
+}
+
+void emulation_fail_allocation(int64_t count) {
+  failing = count;
+}
+
 cudaError_t cudaMemGetInfo(size_t *available, size_t *total) {
-  *available = DEVICE_BYTES - taken;
-  *total = DEVICE_BYTES;
+  *available = left();
+  *total = device_bytes;
   return cudaSuccess;
 }
 
@@ -99,7 +127,7 @@ cudaError_t cudaMalloc(void **out, size_t bytes) {
   if (bytes == 0) {
     return cudaSuccess;
   }
-  if (bytes > DEVICE_BYTES - taken) {
+  if (bytes > left() || failing-- == 0) {
     return cudaErrorMemoryAllocation;
   }
   const size_t used = round_up(bytes, ALIGNMENT);
@@ -116,6 +144,8 @@ cudaError_t cudaMalloc(void **out, size_t bytes) {
   *out = made.pages + page_bytes - used;
   device[reinterpret_cast<uintptr_t>(*out)] = made;
   taken += bytes;
+  peak = taken > peak ? taken : peak;
+  allocations++;
   return cudaSuccess;
 }
 

@@ -1,6 +1,7 @@
 /* Streams and events: what is queued runs when somebody waits for it, and then in an order that a
  * seed decides, as far as the streams and their events leave it open. */
 #include "emulation.h"
+#include "machine.h"
 
 #include <cstdio>
 #include <cstdlib>
@@ -122,10 +123,25 @@ void emulation_drain() {
   });
 }
 
+namespace {
+
+int driver = CUDART_VERSION;
+int devices = 1;
+
+} // namespace
+
 extern "C" {
 
+void emulation_set_driver(int version) {
+  driver = version;
+}
+
+void emulation_set_devices(int count) {
+  devices = count;
+}
+
 cudaError_t cudaDriverGetVersion(int *version) {
-  *version = CUDART_VERSION;
+  *version = driver;
   return cudaSuccess;
 }
 
@@ -135,8 +151,11 @@ cudaError_t cudaRuntimeGetVersion(int *version) {
 }
 
 cudaError_t cudaGetDeviceCount(int *count) {
-  *count = 1;
-  return cudaSuccess;
+  if (devices < 0 || driver / 1000 < CUDART_VERSION / 1000) {
+    return cudaErrorInsufficientDriver;
+  }
+  *count = devices;
+  return devices > 0 ? cudaSuccess : cudaErrorNoDevice;
 }
 
 cudaError_t cudaGetDevice(int *device) {
@@ -145,7 +164,7 @@ cudaError_t cudaGetDevice(int *device) {
 }
 
 cudaError_t cudaSetDevice(int device) {
-  return device == 0 ? cudaSuccess : cudaErrorInvalidDevice;
+  return device >= 0 && device < devices ? cudaSuccess : cudaErrorInvalidDevice;
 }
 
 cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *out, int device) {

@@ -4,7 +4,7 @@
 
 #include <criterion/criterion.h>
 
-enum { ROWS = 1100, COLUMNS = 12, VALIDATION = 900, MODES = 3 };
+enum { ROWS = 1100, COLUMNS = 12, VALIDATION = 900, MOST_STEPS = 10 };
 
 struct subject {
   const char *name;
@@ -23,7 +23,7 @@ static const struct subject SUBJECTS[] = {
     {"groups", KIND_LABELS, WEIGHTS_MIXED, false, false, true, DIVA_LOSS_SQUARED},
 };
 
-static void compare(const struct subject *subject, int mode, const struct diva_analysis *got,
+static void compare(const struct subject *subject, int step, const struct diva_analysis *got,
                     const struct diva_analysis *want) {
   struct diva_columns a;
   struct diva_columns b;
@@ -43,12 +43,12 @@ static void compare(const struct subject *subject, int mode, const struct diva_a
     const int64_t rows = pairs[p][0] == &mine.loo.loss ? 1 : ROWS;
     const double error =
         pairs[p][0] ? problem_error(pairs[p][0], pairs[p][1], rows, 1e-3, false) : 0.0;
-    cr_expect(error <= 1e-9, "%s, mode %d: column %d is off by %.1e", subject->name, mode, (int)p,
+    cr_expect(error <= 1e-9, "%s, step %d: column %d is off by %.1e", subject->name, step, (int)p,
               error);
   }
   for (int64_t i = 0; i < ROWS; i++) {
     if (a.suggested_label[i] != b.suggested_label[i]) {
-      cr_expect(false, "%s, mode %d: row %d has another suggestion", subject->name, mode, (int)i);
+      cr_expect(false, "%s, step %d: row %d has another suggestion", subject->name, step, (int)i);
       break;
     }
   }
@@ -59,32 +59,36 @@ static void compare(const struct subject *subject, int mode, const struct diva_a
             problem_error(&mine.validation.error, &other.validation.error, 1, 1.0, false) <= 1e-9);
 }
 
-/* Memory for: all that a run likes; smaller tiles and the columns; smaller tiles alone. */
-static void find_memory(const struct brute_problem *problem,
-                        const struct diva_analysis_options *options, int64_t *memory) {
-  struct diva_dataset *train =
-      problem_dataset(problem, &problem->train, problem->weights, DIVA_FLOAT64, NULL);
-  struct diva_dataset *other =
-      problem->validation.rows > 0
-          ? problem_dataset(problem, &problem->validation, NULL, DIVA_FLOAT64, NULL)
-          : NULL;
-  struct diva_analysis_options limited = *options;
-  struct diva_plan plan;
-  cr_assert(diva_analysis_plan(train, other, &limited, &plan, NULL) == DIVA_OK);
-  limited.memory = plan.memory - 1;
-  cr_assert(diva_analysis_plan(train, other, &limited, &plan, NULL) == DIVA_OK);
-  cr_assert(plan.tile_rows < ROWS);
-  memory[0] = 0;
-  memory[1] = plan.memory + 100L * (ROWS + VALIDATION);
-  memory[2] = plan.memory;
-  diva_dataset_close(train);
-  diva_dataset_close(other);
+/* Less and less memory than a run likes: columns travel by the tile, and tiles become smaller,
+ * until it is refused. Returns how many sizes of tiles there were. */
+static int run_with_less(const struct subject *subject, const struct brute_problem *problem,
+                         struct diva_analysis_options options, const struct diva_analysis *want) {
+  struct diva_summary summary;
+  struct diva_analysis *analysis = NULL;
+  struct diva_error error;
+  int sizes = 0;
+  int64_t tile = 0;
+  diva_analysis_summary(want, &summary);
+  const bool device = summary.device_memory_planned > summary.memory_planned;
+  double memory = (double)(device ? summary.device_memory_planned : summary.memory_planned);
+  for (int step = 0; step < MOST_STEPS; step++) {
+    options.memory = (int64_t)memory;
+    memory *= 0.85;
+    if (problem_try(problem, &options, &analysis, &error) != DIVA_OK) {
+      cr_expect(error.status == DIVA_ERROR_RESOURCE, "%s: %s", subject->name, error.message);
+      break;
+    }
+    compare(subject, step, analysis, want);
+    diva_analysis_summary(analysis, &summary);
+    sizes += summary.tile_rows != tile;
+    tile = summary.tile_rows;
+    diva_analysis_destroy(analysis);
+  }
+  return sizes;
 }
 
 static void run_subject(const struct subject *subject) {
   struct brute_problem problem;
-  struct diva_analysis *analyses[MODES] = {0};
-  int64_t memory[MODES];
   int32_t groups[ROWS];
   problem_make(&(struct problem_spec){ROWS, COLUMNS, 3, subject->validation ? VALIDATION : 0,
                                       subject->kind, subject->weights, 41},
@@ -99,17 +103,10 @@ static void run_subject(const struct subject *subject) {
   options.removal = subject->removal;
   options.temperature = 0.0;
   options.groups = subject->groups ? groups : NULL;
-  find_memory(&problem, &options, memory);
-  for (int mode = 0; mode < MODES; mode++) {
-    options.memory = memory[mode];
-    analyses[mode] = problem_run(&problem, &options);
-  }
-  for (int mode = 1; mode < MODES; mode++) {
-    compare(subject, mode, analyses[mode], analyses[0]);
-  }
-  for (int mode = 0; mode < MODES; mode++) {
-    diva_analysis_destroy(analyses[mode]);
-  }
+  struct diva_analysis *want = problem_run(&problem, &options);
+  cr_expect(run_with_less(subject, &problem, options, want) > 1, "%s: one size of tiles",
+            subject->name);
+  diva_analysis_destroy(want);
   problem_free(&problem);
 }
 
