@@ -283,6 +283,9 @@ struct diva_backend_ops {
   enum diva_status (*host_create)(struct diva_backend *backend, int64_t bytes, void **out,
                                   struct diva_error *error);
   void (*host_destroy)(struct diva_backend *backend, void *memory);
+  /** Whether upload_begin() is as fast from these bytes of the host: memory of host_create(), by
+   * whichever opened backend, or what the caller has pinned for the device. */
+  bool (*host_is_fast)(struct diva_backend *backend, const void *memory, int64_t bytes);
   /**
    * Begins host -> device beside the queue, into rows that prepare_rows() is to read: the copy
    * starts once the last prepare_rows() called before has taken effect, and with it all that was

@@ -178,32 +178,74 @@ static enum diva_status bench_dataset(const struct diva_bench_options *options,
   return status;
 }
 
-static enum diva_status bench_generated(const struct diva_bench_options *options,
-                                        struct diva_bench *out, struct diva_error *error) {
+/* Memory of a device's making that features are generated in, so that a run takes them from there
+ * as fast as the bus is; it lives as long as the backend that made it. */
+struct lender {
+  const struct diva_backend_ops *ops;
+  struct diva_backend *backend;
+  void *memory;
+};
+
+static void close_lender(struct lender *lender) {
+  if (lender->memory) {
+    lender->ops->host_destroy(lender->backend, lender->memory);
+  }
+  if (lender->backend) {
+    lender->ops->close(lender->backend);
+  }
+}
+
+/* Nothing where the backend has no such memory, or not enough: then any will do. */
+static void lend_features(const struct diva_bench_options *options, struct diva_generated *set,
+                          struct lender *lender) {
+  const struct diva_backend_config smallest = {
+      .threads = 1, .tile_rows = 1, .columns = 1, .outputs = 1};
+  int64_t bytes = 0;
+  if (diva_backend_choose(options->backend, &lender->ops, NULL) == DIVA_OK &&
+      lender->ops->host_create && diva_generated_bytes(set, &bytes, NULL) == DIVA_OK &&
+      lender->ops->open(&smallest, &lender->backend, NULL) == DIVA_OK &&
+      lender->ops->host_create(lender->backend, bytes, &lender->memory, NULL) == DIVA_OK) {
+    set->features = lender->memory;
+    set->lent = true;
+  }
+}
+
+static enum diva_status bench_set(const struct diva_bench_options *options,
+                                  struct diva_generated *set, struct diva_bench *out,
+                                  struct diva_error *error) {
   struct diva_dataset *dataset = NULL;
-  struct diva_generated set = {.rows = options->rows,
-                               .columns = options->columns,
-                               .outputs = options->outputs,
-                               .type = options->type};
   const int threads = options->threads > 0 ? options->threads : diva_cores_available();
-  enum diva_status status = diva_generated_make(&set, options->seed, threads, error);
+  enum diva_status status = diva_generated_make(set, options->seed, threads, error);
   if (status != DIVA_OK) {
     return status;
   }
   struct diva_dataset_arrays arrays;
   diva_dataset_arrays_init(&arrays);
-  arrays.rows = set.rows;
-  arrays.columns = set.columns;
-  arrays.outputs = set.outputs;
-  arrays.feature_type = set.type;
-  arrays.features = set.features;
-  arrays.labels = set.labels;
+  arrays.rows = set->rows;
+  arrays.columns = set->columns;
+  arrays.outputs = set->outputs;
+  arrays.feature_type = set->type;
+  arrays.features = set->features;
+  arrays.labels = set->labels;
   status = diva_dataset_from_arrays(&arrays, &dataset, error);
   if (status == DIVA_OK) {
     status = bench_dataset(options, dataset, out, error);
   }
   diva_dataset_close(dataset);
-  diva_generated_free(&set);
+  diva_generated_free(set);
+  return status;
+}
+
+static enum diva_status bench_generated(const struct diva_bench_options *options,
+                                        struct diva_bench *out, struct diva_error *error) {
+  struct diva_generated set = {.rows = options->rows,
+                               .columns = options->columns,
+                               .outputs = options->outputs,
+                               .type = options->type};
+  struct lender lender = {0};
+  lend_features(options, &set, &lender);
+  const enum diva_status status = bench_set(options, &set, out, error);
+  close_lender(&lender);
   return status;
 }
 

@@ -64,10 +64,10 @@ static void fill(const struct diva_generated *set, const float *means, uint64_t 
   }
 }
 
-static enum diva_status check_memory(const struct diva_generated *set, struct diva_error *error) {
-  int64_t bytes;
-  if (!diva_size_multiply(set->rows, set->columns, diva_dtype_size(set->type), &bytes) ||
-      bytes > diva_memory_available()) {
+enum diva_status diva_generated_bytes(const struct diva_generated *set, int64_t *bytes,
+                                      struct diva_error *error) {
+  if (!diva_size_multiply(set->rows, set->columns, diva_dtype_size(set->type), bytes) ||
+      *bytes > diva_memory_available()) {
     return diva_error_set(
         error, DIVA_ERROR_RESOURCE, "%lld x %lld features of %s exceed the memory of this machine",
         (long long)set->rows, (long long)set->columns, diva_dtype_name(set->type));
@@ -80,10 +80,11 @@ enum diva_status diva_generated_make(struct diva_generated *set, uint64_t seed, 
   struct diva_random random = {seed};
   float *means = NULL;
   int64_t bytes = 0;
-  enum diva_status status = check_memory(set, error);
-  if (status == DIVA_OK) {
-    diva_size_multiply(set->rows, set->columns, diva_dtype_size(set->type), &bytes);
-    status = diva_allocate(bytes, 1, "features", &set->features, error);
+  enum diva_status status = DIVA_OK;
+  if (!set->lent) {
+    status = diva_generated_bytes(set, &bytes, error);
+    status =
+        status == DIVA_OK ? diva_allocate(bytes, 1, "features", &set->features, error) : status;
   }
   if (status == DIVA_OK) {
     status = diva_allocate(set->rows, sizeof *set->labels, "labels", (void **)&set->labels, error);
@@ -108,7 +109,9 @@ enum diva_status diva_generated_make(struct diva_generated *set, uint64_t seed, 
 }
 
 void diva_generated_free(struct diva_generated *set) {
-  free(set->features);
+  if (!set->lent) {
+    free(set->features);
+  }
   free(set->labels);
   set->features = NULL;
   set->labels = NULL;

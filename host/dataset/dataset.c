@@ -5,6 +5,7 @@
 #include "host/dataset/digests.h"
 #include "host/dataset/labels.h"
 #include "host/dataset/shards.h"
+#include "host/dataset/stored.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -218,6 +219,10 @@ const char *diva_dataset_path(const struct diva_dataset *dataset, int64_t file) 
 
 struct diva_shards *diva_dataset_shards(const struct diva_dataset *dataset) {
   return dataset->paths.count ? dataset->reader : NULL;
+}
+
+const void *diva_dataset_stored(const struct diva_dataset *dataset) {
+  return dataset->ops->stored ? dataset->ops->stored(dataset->reader) : NULL;
 }
 
 static enum diva_status read_part(struct diva_dataset *dataset, enum diva_part part, bool present,

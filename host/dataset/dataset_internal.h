@@ -22,6 +22,8 @@ struct diva_reader_ops {
   /** The dataset that a row is taken from and, in `row`, which of its rows it is; NULL: rows are
    * this dataset's own. */
   const struct diva_dataset *(*origin)(const void *reader, int64_t *row);
+  /** All features as stored, one after another in memory; NULL: they have to be read. */
+  const void *(*stored)(const void *reader);
 };
 
 struct diva_digests;

@@ -36,7 +36,13 @@ static enum diva_status read_rows(void *reader, enum diva_part part, int64_t fir
   return status;
 }
 
-static const struct diva_reader_ops memory_ops = {.read_rows = read_rows, .close = free};
+static const void *stored(const void *reader) {
+  const struct memory_reader *self = reader;
+  return self->features;
+}
+
+static const struct diva_reader_ops memory_ops = {
+    .read_rows = read_rows, .close = free, .stored = stored};
 
 static enum diva_status check_arrays(const struct diva_dataset_arrays *arrays,
                                      struct diva_error *error) {

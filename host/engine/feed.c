@@ -2,6 +2,7 @@
 #include "feed.h"
 
 #include "device.h"
+#include "host/dataset/stored.h"
 
 /* Uploads run beside the work on a device with memory of its own. */
 static bool uploads_ahead(const struct diva_engine *engine) {
@@ -57,6 +58,24 @@ static void take_slot_back(void *context, void *memory) {
   (void)memory;
 }
 
+/* All stored rows, if they are all that a pass reads, and lie where uploads are fastest from. */
+static const char *find_memory(const struct diva_primal *primal, const struct diva_row_set *set) {
+  const struct diva_engine *engine = primal->engine;
+  const bool alone = !set->info.has_targets && !set->info.has_base_outputs;
+  const void *stored = diva_dataset_stored(set->dataset);
+  const int64_t bytes = set->info.rows * row_bytes(primal, set);
+  return alone && stored && engine->ops->host_is_fast(engine->backend, stored, bytes) ? stored
+                                                                                      : NULL;
+}
+
+bool diva_feed_takes_slots(const struct diva_primal *primal, const struct diva_row_set *set) {
+  return uploads_ahead(primal->engine) && !find_memory(primal, set);
+}
+
+bool diva_feed_reads(const struct diva_feed *feed) {
+  return feed->prefetch || feed->memory;
+}
+
 enum diva_status diva_feed_start(struct diva_primal *primal, const struct diva_row_set *set,
                                  bool host_rows, struct diva_feed *feed, struct diva_error *error) {
   struct diva_engine *engine = primal->engine;
@@ -68,9 +87,28 @@ enum diva_status diva_feed_start(struct diva_primal *primal, const struct diva_r
   if (!uploads_ahead(engine)) {
     return diva_prefetch_start(set->dataset, primal->tile_rows, &feed->prefetch, error);
   }
+  feed->memory = find_memory(primal, set);
+  if (feed->memory) {
+    return DIVA_OK;
+  }
   const struct diva_prefetch_memory pinned = {
       .held = 2, .allocate = lend_slot, .release = take_slot_back, .context = feed};
   return diva_prefetch_start_in(set->dataset, primal->tile_rows, &pinned, &feed->prefetch, error);
+}
+
+/* The tile after the present one; none, of no rows, after the last. */
+static enum diva_status read_next(struct diva_feed *feed, struct diva_error *error) {
+  if (!feed->memory) {
+    return diva_prefetch_next(feed->prefetch, &feed->ahead, error);
+  }
+  const int64_t first = feed->ahead.first + feed->ahead.count;
+  const int64_t left = feed->set->info.rows - first;
+  const int64_t most = feed->primal->tile_rows;
+  feed->ahead = (struct diva_prefetch_tile){.first = first,
+                                            .count = left < most ? left : most,
+                                            .features = feed->memory +
+                                                        first * row_bytes(feed->primal, feed->set)};
+  return DIVA_OK;
 }
 
 /* Reads the tile after the present one and begins to upload it: to its place among all rows, or to
@@ -79,7 +117,7 @@ static enum diva_status begin_next(struct diva_feed *feed, struct diva_error *er
   struct diva_primal *primal = feed->primal;
   const struct diva_engine *engine = primal->engine;
   const struct diva_buffer *present = feed->ahead_raw.buffer;
-  enum diva_status status = diva_prefetch_next(feed->prefetch, &feed->ahead, error);
+  enum diva_status status = read_next(feed, error);
   if (status != DIVA_OK || feed->ahead.count == 0) {
     return status;
   }
@@ -117,7 +155,7 @@ enum diva_status diva_feed_next(struct diva_feed *feed, struct diva_prefetch_til
   struct diva_primal *primal = feed->primal;
   const int64_t left = feed->set->info.rows - feed->next_row;
   enum diva_status status = DIVA_OK;
-  if (!feed->prefetch) {
+  if (!diva_feed_reads(feed)) {
     *read = (struct diva_prefetch_tile){
         .first = feed->next_row, .count = left < primal->tile_rows ? left : primal->tile_rows};
     *raw = resident_rows(primal, read->first, read->count);
@@ -138,14 +176,15 @@ void diva_feed_stop(struct diva_feed *feed) {
   struct diva_primal *primal = feed->primal;
   const struct diva_engine *engine = primal->engine;
   release_wrapped(feed);
-  if (feed->prefetch && uploads_ahead(engine)) {
+  if (diva_feed_reads(feed) && uploads_ahead(engine)) {
     engine->ops->upload_finish(engine->backend, NULL);
   }
-  if (feed->prefetch && feed->stays && feed->next_row == feed->set->info.rows) {
+  if (diva_feed_reads(feed) && feed->stays && feed->next_row == feed->set->info.rows) {
     primal->resident_complete = true;
   }
   diva_prefetch_stop(feed->prefetch);
   feed->prefetch = NULL;
+  feed->memory = NULL;
 }
 
 enum diva_status diva_feed_keep_rows(struct diva_primal *primal, struct diva_error *error) {

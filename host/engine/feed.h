@@ -13,7 +13,8 @@
 struct diva_feed {
   struct diva_primal *primal;
   const struct diva_row_set *set;
-  struct diva_prefetch *prefetch;  /**< NULL: the rows are on the device */
+  struct diva_prefetch *prefetch;  /**< NULL: the rows are on the device, or in `memory` */
+  const char *memory;              /**< all stored rows, where uploads take them from there */
   struct diva_prefetch_tile ahead; /**< the tile whose upload has begun */
   struct diva_matrix ahead_raw;    /**< and where it goes */
   struct diva_buffer *wrapped;     /**< of the present tile, where the device reads host memory */
@@ -35,6 +36,12 @@ enum diva_status diva_feed_start(struct diva_primal *primal, const struct diva_r
  */
 enum diva_status diva_feed_next(struct diva_feed *feed, struct diva_prefetch_tile *read,
                                 struct diva_matrix *raw, struct diva_error *error);
+
+/** Whether rows travel in this pass, and may have to be waited for. */
+bool diva_feed_reads(const struct diva_feed *feed);
+
+/** Whether tiles of a set are read into slots, rather than taken from where they lie in memory. */
+bool diva_feed_takes_slots(const struct diva_primal *primal, const struct diva_row_set *set);
 
 /** Ends at any time. */
 void diva_feed_stop(struct diva_feed *feed);

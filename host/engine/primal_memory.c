@@ -79,9 +79,14 @@ static int64_t stored_bytes(const struct diva_primal *primal) {
 static enum diva_status allocate_slots(struct diva_primal *primal, struct diva_error *error) {
   const struct diva_engine *engine = primal->engine;
   enum { SLOTS = sizeof primal->slots / sizeof primal->slots[0] };
+  const bool wanted = diva_feed_takes_slots(primal, &primal->train) ||
+                      (engine->validation && diva_feed_takes_slots(primal, &primal->validation));
+  if (!wanted) {
+    return DIVA_OK;
+  }
   primal->slot_bytes = primal->tile_rows * primal->stored_columns * stored_bytes(primal);
   enum diva_status status = DIVA_OK;
-  for (int i = 0; i < SLOTS && engine->ops->host_create && status == DIVA_OK; i++) {
+  for (int i = 0; i < SLOTS && status == DIVA_OK; i++) {
     status =
         engine->ops->host_create(engine->backend, primal->slot_bytes, &primal->slots[i], error);
   }

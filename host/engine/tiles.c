@@ -140,7 +140,7 @@ enum diva_status diva_tiles_prepare(struct diva_primal *primal, const struct div
 /* Before the next tile is waited for, where the wait is to be told from the work. */
 static enum diva_status settle(const struct diva_engine *engine, const struct diva_feed *feed,
                                struct diva_error *error) {
-  return engine->options->exact_phases && feed->prefetch
+  return engine->options->exact_phases && diva_feed_reads(feed)
              ? engine->ops->synchronize(engine->backend, error)
              : DIVA_OK;
 }

@@ -54,8 +54,9 @@ struct diva_bench {
 
 /**
  * Runs the analysis of `diva rank` (primal, squared loss, lambda = n / 100 given, standardised) on
- * a dataset, or on seeded features of full rank around class means, held in memory, and measures
- * matrix product and copy before and after; the better counts.
+ * a dataset, or on seeded features of full rank around class means, held in the memory that copies
+ * to the backend are fastest from, and measures matrix product and copy before and after; the
+ * better counts.
  *
  * @param dataset  NULL: features are generated
  * @return DIVA_ERROR_USAGE for options that make no sense, DIVA_ERROR_RESOURCE where memory or the

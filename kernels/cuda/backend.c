@@ -373,6 +373,7 @@ const struct diva_backend_ops diva_cuda_ops = {
     .reserve = cuda_reserve,
     .host_create = diva_cuda_host_create,
     .host_destroy = diva_cuda_host_destroy,
+    .host_is_fast = diva_cuda_host_is_fast,
     .upload_begin = diva_cuda_upload_begin,
     .upload_finish = diva_cuda_upload_finish,
 };

@@ -210,6 +210,7 @@ enum diva_status diva_cuda_memory_free(struct diva_backend *, int64_t *bytes, st
 enum diva_status diva_cuda_host_create(struct diva_backend *, int64_t bytes, void **out,
                                        struct diva_error *);
 void diva_cuda_host_destroy(struct diva_backend *, void *memory);
+bool diva_cuda_host_is_fast(struct diva_backend *, const void *memory, int64_t bytes);
 enum diva_status diva_cuda_upload_begin(struct diva_backend *, struct diva_buffer *buffer,
                                         int64_t byte_offset, const void *host, int64_t bytes,
                                         struct diva_error *);

@@ -38,22 +38,45 @@ static __device__ inline int64_t diva_thread() {
   return static_cast<int64_t>(blockIdx.x) * DIVA_BLOCK + threadIdx.x;
 }
 
+/* A row of few values has `Lanes` lanes of a warp, a power of two: its row, its lane among them,
+ * and which of the warp they are. */
+template <int Lanes> static __device__ inline int64_t diva_row_of_lanes() {
+  return diva_thread() / Lanes;
+}
+
+template <int Lanes> static __device__ inline int64_t diva_lane_of() {
+  return threadIdx.x % Lanes;
+}
+
+template <int Lanes> static __device__ inline unsigned diva_lanes_mask() {
+  const unsigned first = threadIdx.x % DIVA_WARP / Lanes * Lanes;
+  return (0xffffffffU >> (DIVA_WARP - Lanes)) << first;
+}
+
 /* Butterflies: every lane gets the same value, made in the same order at every run. All lanes of a
- * warp must take part. */
+ * warp, or of a row, must take part. */
 static constexpr unsigned DIVA_ALL_LANES = 0xffffffffU;
 
-static __device__ inline double diva_warp_sum(double value) {
-  for (int apart = DIVA_WARP / 2; apart > 0; apart /= 2) {
-    value += __shfl_xor_sync(DIVA_ALL_LANES, value, apart);
+template <int Lanes> static __device__ inline double diva_lanes_sum(double value) {
+  for (int apart = Lanes / 2; apart > 0; apart /= 2) {
+    value += __shfl_xor_sync(diva_lanes_mask<Lanes>(), value, apart);
   }
   return value;
 }
 
-static __device__ inline double diva_warp_largest(double value) {
-  for (int apart = DIVA_WARP / 2; apart > 0; apart /= 2) {
-    value = fmax(value, __shfl_xor_sync(DIVA_ALL_LANES, value, apart));
+template <int Lanes> static __device__ inline double diva_lanes_largest(double value) {
+  for (int apart = Lanes / 2; apart > 0; apart /= 2) {
+    value = fmax(value, __shfl_xor_sync(diva_lanes_mask<Lanes>(), value, apart));
   }
   return value;
+}
+
+static __device__ inline double diva_warp_sum(double value) {
+  return diva_lanes_sum<DIVA_WARP>(value);
+}
+
+static __device__ inline double diva_warp_largest(double value) {
+  return diva_lanes_largest<DIVA_WARP>(value);
 }
 
 static __device__ inline long long diva_warp_least(long long value) {

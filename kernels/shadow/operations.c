@@ -461,6 +461,7 @@ const struct diva_backend_ops diva_shadow_ops = {
     .reserve = diva_shadow_reserve,
     .host_create = diva_shadow_host_create,
     .host_destroy = diva_shadow_host_destroy,
+    .host_is_fast = diva_shadow_host_is_fast,
     .upload_begin = diva_shadow_upload_begin,
     .upload_finish = diva_shadow_upload_finish,
 };

@@ -148,6 +148,7 @@ enum diva_status diva_shadow_synchronize(struct diva_backend *backend, struct di
 enum diva_status diva_shadow_host_create(struct diva_backend *backend, int64_t bytes, void **out,
                                          struct diva_error *error);
 void diva_shadow_host_destroy(struct diva_backend *backend, void *memory);
+bool diva_shadow_host_is_fast(struct diva_backend *backend, const void *memory, int64_t bytes);
 enum diva_status diva_shadow_upload_begin(struct diva_backend *backend, struct diva_buffer *buffer,
                                           int64_t byte_offset, const void *host, int64_t bytes,
                                           struct diva_error *error);

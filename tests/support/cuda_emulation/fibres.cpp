@@ -80,20 +80,26 @@ void resume(fibre *next) {
   setcontext(&next->start);
 }
 
-/* Every lane of the mask must have come; each takes what its partner has given. */
-void exchange(fibre *warp) {
+/* Every lane of the mask of `first` must have come with the same mask; each takes what its partner,
+ * which is among them, has given. */
+void exchange(fibre *warp, int first) {
+  const unsigned mask = warp[first].mask;
   for (int lane = 0; lane < WARP; lane++) {
-    const bool comes = warp[lane].now == state::at_exchange;
-    if (comes && warp[lane].mask != 0xffffffffU) {
-      emulation_fault("an exchange with a mask that leaves lanes out");
+    if ((mask >> lane & 1U) == 0) {
+      continue;
     }
-    if (!comes) {
+    if (warp[lane].now != state::at_exchange) {
       emulation_fault("an exchange that a lane of the mask does not reach");
+    }
+    if (warp[lane].mask != mask || (mask >> warp[lane].partner & 1U) == 0) {
+      emulation_fault("an exchange between lanes of different masks");
     }
   }
   for (int lane = 0; lane < WARP; lane++) {
-    memcpy(warp[lane].taken, warp[warp[lane].partner].given, warp[lane].bytes);
-    warp[lane].now = state::ready;
+    if ((mask >> lane & 1U) != 0) {
+      memcpy(warp[lane].taken, warp[warp[lane].partner].given, warp[lane].bytes);
+      warp[lane].now = state::ready;
+    }
   }
 }
 
@@ -110,7 +116,7 @@ void run_warp(fibre *warp) {
     }
     for (int lane = 0; lane < WARP && !exchanged; lane++) {
       if (warp[lane].now == state::at_exchange) {
-        exchange(warp);
+        exchange(warp, lane);
         exchanged = true;
       }
     }

@@ -176,6 +176,17 @@ cudaError_t cudaMallocHost(void **out, size_t bytes) {
   return cudaSuccess;
 }
 
+cudaError_t cudaPointerGetAttributes(struct cudaPointerAttributes *out, const void *place) {
+  *out = {};
+  out->type = cudaMemoryTypeUnregistered;
+  if (emulation_is_device(place, 1)) {
+    out->type = cudaMemoryTypeDevice;
+  } else if (emulation_is_pinned(place, 1)) {
+    out->type = cudaMemoryTypeHost;
+  }
+  return cudaSuccess;
+}
+
 cudaError_t cudaFreeHost(void *data) {
   if (!data) {
     return cudaSuccess;
