@@ -18,3 +18,12 @@ bool diva_random_selects(struct diva_random *random, int64_t *left, int64_t *wan
   *wanted -= selected;
   return selected;
 }
+
+void diva_random_shuffle(struct diva_random *random, int64_t *values, int64_t count) {
+  for (int64_t i = count - 1; i > 0; i--) {
+    const int64_t other = diva_random_below(random, i + 1);
+    const int64_t value = values[i];
+    values[i] = values[other];
+    values[other] = value;
+  }
+}

@@ -22,4 +22,7 @@ int64_t diva_random_below(struct diva_random *random, int64_t limit);
  */
 bool diva_random_selects(struct diva_random *random, int64_t *left, int64_t *wanted);
 
+/** Shuffles values, every order equally likely (Knuth, TAOCP 2, algorithm P). */
+void diva_random_shuffle(struct diva_random *random, int64_t *values, int64_t count);
+
 #endif

@@ -92,12 +92,7 @@ void diva_extend_shuffle(const struct diva_extend_problem *problem, int picks, i
   for (int p = 0; p < picks; p++) {
     int64_t *order = out + p * problem->pool_rows;
     *count = list_pool(problem, order);
-    for (int64_t i = *count - 1; i > 0; i--) {
-      const int64_t other = diva_random_below(&random, i + 1);
-      const int64_t row = order[i];
-      order[i] = order[other];
-      order[other] = row;
-    }
+    diva_random_shuffle(&random, order, *count);
   }
 }
 

@@ -40,21 +40,16 @@ static enum diva_status draw_sample(const struct diva_sketch *sketch, uint64_t s
                                     struct sample *out, struct diva_error *error) {
   struct diva_random random = {seed};
   int64_t left = sketch->device.info.rows;
-  const int64_t wanted = sample_size(left);
+  int64_t wanted = sample_size(left);
   enum diva_status status =
       diva_allocate(wanted, sizeof *out->rows, "a sample", (void **)&out->rows, error);
   if (status == DIVA_OK) {
     status = diva_allocate(wanted, SIZE * (int64_t)sizeof *out->sketches, "a sample",
                            (void **)&out->sketches, error);
   }
-  int64_t drawn = 0;
   for (int64_t i = 0; i < sketch->device.info.rows && status == DIVA_OK; i++) {
     const float *values = sketch->values + i * SIZE;
-    if (diva_random_below(&random, left--) >= wanted - drawn) {
-      continue;
-    }
-    drawn++;
-    if (!is_zero(values)) {
+    if (diva_random_selects(&random, &left, &wanted) && !is_zero(values)) {
       out->rows[out->count] = i;
       memcpy(out->sketches + out->count++ * SIZE, values, SIZE * sizeof *values);
     }

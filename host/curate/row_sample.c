@@ -15,20 +15,18 @@ static int64_t count_wanted(const uint8_t *wanted, int64_t rows) {
   return count;
 }
 
-/* Selection sampling (Knuth, TAOCP 2, algorithm S). */
 static void select_rows(const struct diva_dataset *dataset, const uint8_t *wanted, int64_t left,
                         uint64_t seed, struct diva_row_sample *sample) {
   const int32_t *labels = diva_dataset_labels(dataset);
   struct diva_random random = {.state = seed};
-  int64_t taken = 0;
-  for (int64_t i = 0; taken < sample->rows; i++) {
-    if (!wanted || wanted[i]) {
-      if (diva_random_below(&random, left--) < sample->rows - taken) {
-        if (sample->labels) {
-          sample->labels[taken] = labels[i];
-        }
-        sample->index[taken++] = i;
+  int64_t missing = sample->rows;
+  for (int64_t i = 0; missing > 0; i++) {
+    const int64_t taken = sample->rows - missing;
+    if ((!wanted || wanted[i]) && diva_random_selects(&random, &left, &missing)) {
+      if (sample->labels) {
+        sample->labels[taken] = labels[i];
       }
+      sample->index[taken] = i;
     }
   }
 }

@@ -57,11 +57,9 @@ enum diva_status diva_score_sample_take(const struct diva_labelled_scores *rows,
   }
   int64_t wanted = count_wanted(out->classes, left);
   const enum diva_status status = allocate(out, wanted, error);
-  /* Selection sampling (Knuth, TAOCP 2, algorithm S). */
   struct diva_random random = {.state = rows->seed};
   for (int64_t i = 0; wanted > 0 && status == DIVA_OK; i++) {
-    if (takes_part(rows, i) && diva_random_below(&random, left--) < wanted) {
-      wanted--;
+    if (takes_part(rows, i) && diva_random_selects(&random, &left, &wanted)) {
       take_row(rows, i, out);
     }
   }

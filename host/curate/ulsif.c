@@ -47,16 +47,16 @@ static double squared_distance(const double *a, const double *b, int64_t columns
   return sum;
 }
 
-/* Selection sampling among the target rows (Knuth, TAOCP 2, algorithm S). */
 static void draw_centres(const struct diva_ulsif_problem *problem, uint8_t *is_centre,
                          struct diva_ulsif *out) {
   struct diva_random random = {.state = problem->seed};
-  int64_t taken = 0;
-  for (int64_t i = 0; taken < out->centres; i++) {
-    if (diva_random_below(&random, problem->target_rows - i) < out->centres - taken) {
+  int64_t left = problem->target_rows;
+  int64_t missing = out->centres;
+  for (int64_t i = 0; missing > 0; i++) {
+    double *to = out->centre + (out->centres - missing) * out->columns;
+    if (diva_random_selects(&random, &left, &missing)) {
       is_centre[i] = 1;
-      memcpy(out->centre + taken++ * out->columns, problem->target + i * problem->stride,
-             (size_t)out->columns * sizeof *out->centre);
+      memcpy(to, problem->target + i * problem->stride, (size_t)out->columns * sizeof *to);
     }
   }
 }

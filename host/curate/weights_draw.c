@@ -58,11 +58,6 @@ enum diva_status diva_weights_draw(const double *weights, int64_t rows, int64_t 
     return status;
   }
   resample(weights, rows, draws, sum, &random, indices);
-  for (int64_t i = draws - 1; i > 0; i--) {
-    const int64_t other = diva_random_below(&random, i + 1);
-    const int64_t swap = indices[i];
-    indices[i] = indices[other];
-    indices[other] = swap;
-  }
+  diva_random_shuffle(&random, indices, draws);
   return DIVA_OK;
 }

@@ -5,19 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Selection sampling (Knuth, TAOCP 2, algorithm S): every subset equally likely, in row order. */
 static void select_rows(const struct diva_engine *engine, int64_t wanted, int64_t *index) {
   struct diva_random random = {engine->options->seed};
   int64_t left = engine->training_rows;
-  int64_t taken = 0;
-  for (int64_t i = 0; i < engine->info.rows && taken < wanted; i++) {
-    if (engine->weight[i] <= 0.0) {
-      continue;
+  for (int64_t i = 0; i < engine->info.rows && wanted > 0; i++) {
+    if (engine->weight[i] > 0.0 && diva_random_selects(&random, &left, &wanted)) {
+      *index++ = i;
     }
-    if (diva_random_below(&random, left) < wanted - taken) {
-      index[taken++] = i;
-    }
-    left--;
   }
 }
 

@@ -127,28 +127,16 @@ static void take_row(struct diva_trial *trial, int64_t at, int64_t row, const st
   trial->tested[at] = part->tested;
 }
 
-/* Selection sampling (Knuth, TAOCP 2, algorithm S): every subset equally likely, in row order. */
 static void take_rows(const struct diva_trial_plan *plan, struct diva_random *random,
                       int64_t taking_part, struct diva_trial *trial) {
+  int64_t missing = trial->count;
   int64_t taken = 0;
   for (int64_t i = 0; taken < trial->count; i++) {
     const struct part part = part_of(plan, i);
-    if (!takes_part(&part)) {
-      continue;
-    }
-    if (!trial->sampled || diva_random_below(random, taking_part) < trial->count - taken) {
+    if (takes_part(&part) &&
+        (!trial->sampled || diva_random_selects(random, &taking_part, &missing))) {
       take_row(trial, taken++, i, &part);
     }
-    taking_part--;
-  }
-}
-
-static void shuffle(struct diva_random *random, int64_t *values, int64_t count) {
-  for (int64_t i = count - 1; i > 0; i--) {
-    const int64_t other = diva_random_below(random, i + 1);
-    const int64_t value = values[i];
-    values[i] = values[other];
-    values[other] = value;
   }
 }
 
@@ -204,7 +192,7 @@ static enum diva_status choose_folds(const struct diva_trial_plan *plan, struct 
     for (int64_t c = 0; c <= info.outputs; c++) {
       start[c + 1] += start[c];
     }
-    shuffle(random, order, trial->count);
+    diva_random_shuffle(random, order, trial->count);
     deal_folds(plan, order, start, group_fold, trial);
   }
   free(group_fold);
