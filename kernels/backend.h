@@ -88,6 +88,8 @@ struct diva_row_results {
   struct diva_vector adjoint;         /**< b = alpha (g . r) / (1 - h) */
   struct diva_matrix scaled_gradient; /**< tile type, rows x outputs: g / (1 - h) - c alpha e */
   struct diva_matrix scores;          /**< float64 rows x outputs: F */
+  struct diva_vector score_rows; /**< int32, read: which row of `scores` a row's F goes to, none
+                                      twice; -1: nowhere. Absent: its own */
 };
 
 /**

@@ -102,8 +102,8 @@ static enum diva_status visit_loo(struct diva_primal *primal, void *context,
   results.loss = diva_tile_column(primal, tile, COLUMN_LOSS);
   results.margin = diva_tile_column(primal, tile, COLUMN_MARGIN);
   results.suggested = diva_tile_column(primal, tile, COLUMN_SUGGESTED);
-  if (kept) {
-    results.scores = diva_tile_rows(primal->scores, tile->count);
+  if (status == DIVA_OK && kept) {
+    status = diva_scores_want(kept, primal, tile, &results, error);
   }
   if (status == DIVA_OK) {
     status = engine->ops->loo_rows(engine->backend, tile->y, &facts, &results, error);

@@ -58,7 +58,7 @@ struct diva_primal {
   /* One tile on the device. */
   struct diva_matrix raw, z, y, wide_y, targets, gradient, scores;
   struct diva_vector labels, weight, importance, tile_form, loss, margin, quality, suggested,
-      tile_pull, adjoint, quadratic, derivative;
+      score_rows, tile_pull, adjoint, quadratic, derivative;
   struct diva_buffer *fault;
   struct diva_matrix raw_next;  /**< where the next tile goes meanwhile (feed.h) */
   struct diva_buffer *resident; /**< all stored training rows; NULL: they do not stay */

@@ -45,12 +45,11 @@ static enum diva_status take_tile(struct diva_primal *primal, struct diva_error 
   for (size_t i = 0; i < sizeof vectors / sizeof vectors[0] && status == DIVA_OK; i++) {
     status = diva_engine_vector(engine, rows, REAL, vectors[i], error);
   }
-  if (status == DIVA_OK) {
-    status = diva_engine_vector(engine, rows, (int64_t)sizeof(int32_t), &primal->labels, error);
+  struct diva_vector *integers[] = {&primal->labels, &primal->suggested, &primal->score_rows};
+  for (size_t i = 0; i < sizeof integers / sizeof integers[0] && status == DIVA_OK; i++) {
+    status = diva_engine_vector(engine, rows, (int64_t)sizeof(int32_t), integers[i], error);
   }
-  return status == DIVA_OK
-             ? diva_engine_vector(engine, rows, (int64_t)sizeof(int32_t), &primal->suggested, error)
-             : status;
+  return status;
 }
 
 /* Stored rows are contiguous, as they are read. */

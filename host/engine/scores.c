@@ -30,9 +30,13 @@ enum diva_status diva_scores_open(struct diva_scores *kept, const struct diva_pr
                                   bool fit, struct diva_error *error) {
   const struct diva_engine *engine = primal->engine;
   *kept = (struct diva_scores){0};
-  const enum diva_status status =
+  enum diva_status status =
       diva_allocate(primal->tile_rows * engine->info.outputs, sizeof *kept->tile,
                     "scores of a tile", (void **)&kept->tile, error);
+  if (status == DIVA_OK) {
+    status = diva_allocate(primal->tile_rows, sizeof *kept->place, "scores that are kept",
+                           (void **)&kept->place, error);
+  }
   return status == DIVA_OK && fit ? allocate_fit(kept, engine, error) : status;
 }
 
@@ -42,7 +46,36 @@ void diva_scores_close(struct diva_scores *kept) {
   free(kept->labels);
   free(kept->shares);
   free(kept->tile);
+  free(kept->place);
   *kept = (struct diva_scores){0};
+}
+
+/* Every so many rows of the objective; returns how many of the tile. */
+static int64_t choose_rows(struct diva_scores *kept, const struct diva_engine *engine,
+                           const struct diva_prepared_tile *tile) {
+  int64_t chosen = 0;
+  for (int64_t i = 0; i < tile->count; i++) {
+    const bool counts = engine->importance[tile->first + i] > 0.0;
+    const bool taken = counts && kept->ordinal++ % kept->every == 0;
+    kept->place[i] = taken ? (int32_t)chosen++ : -1;
+  }
+  return chosen;
+}
+
+enum diva_status diva_scores_want(struct diva_scores *kept, struct diva_primal *primal,
+                                  const struct diva_prepared_tile *tile,
+                                  struct diva_row_results *results, struct diva_error *error) {
+  const struct diva_engine *engine = primal->engine;
+  const int64_t chosen = kept->scores ? choose_rows(kept, engine, tile) : 0;
+  kept->packed = !engine->options->scores && chosen < tile->count;
+  kept->wanted = kept->packed ? chosen : tile->count;
+  results->scores = diva_tile_rows(primal->scores, kept->wanted);
+  if (!kept->packed) {
+    return DIVA_OK;
+  }
+  results->score_rows = diva_tile_slice(primal->score_rows, tile->count);
+  return engine->ops->upload(engine->backend, primal->score_rows.buffer, 0, kept->place,
+                             tile->count * (int64_t)sizeof *kept->place, error);
 }
 
 static void keep_for_fit(struct diva_scores *kept, const struct diva_engine *engine,
@@ -51,13 +84,14 @@ static void keep_for_fit(struct diva_scores *kept, const struct diva_engine *eng
   const size_t row_bytes = (size_t)outputs * sizeof(double);
   for (int64_t i = 0; i < tile->count; i++) {
     const int64_t row = tile->first + i;
-    if (engine->importance[row] <= 0.0 || kept->ordinal++ % kept->every != 0) {
+    if (kept->place[i] < 0) {
       continue;
     }
     if (kept->shares) {
       kept->shares[kept->rows] = diva_rows_share(engine, row);
     }
-    memcpy(kept->scores + kept->rows * outputs, kept->tile + i * outputs, row_bytes);
+    const int64_t from = kept->packed ? kept->place[i] : i;
+    memcpy(kept->scores + kept->rows * outputs, kept->tile + from * outputs, row_bytes);
     if (kept->labels) {
       kept->labels[kept->rows] = engine->labels[row];
     } else {
@@ -72,7 +106,7 @@ enum diva_status diva_scores_take(struct diva_scores *kept, struct diva_primal *
   struct diva_engine *engine = primal->engine;
   const struct diva_analysis_options *options = engine->options;
   enum diva_status status =
-      diva_engine_download(engine, diva_tile_rows(primal->scores, tile->count), kept->tile, error);
+      diva_engine_download(engine, diva_tile_rows(primal->scores, kept->wanted), kept->tile, error);
   if (status == DIVA_OK && options->scores) {
     status = options->scores(options->scores_context, tile->first, tile->count, kept->tile, error);
   }

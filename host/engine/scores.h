@@ -14,6 +14,9 @@ struct diva_scores {
   double *shares; /**< only where rows do not count alike; then those that do not count are left out
                    */
   double *tile;   /**< one tile as downloaded */
+  int32_t *place; /**< of a tile's rows among those kept of it; -1: not kept */
+  bool packed;    /**< only those are downloaded */
+  int64_t wanted; /**< rows downloaded of the present tile */
   int64_t rows;
   int64_t every;
   int64_t ordinal; /**< rows of the objective seen */
@@ -23,6 +26,11 @@ struct diva_scores {
 enum diva_status diva_scores_open(struct diva_scores *kept, const struct diva_primal *primal,
                                   bool fit, struct diva_error *error);
 void diva_scores_close(struct diva_scores *kept);
+
+/** Chooses what is kept of a tile, and asks for its F, or for that of all rows: in `results`. */
+enum diva_status diva_scores_want(struct diva_scores *kept, struct diva_primal *primal,
+                                  const struct diva_prepared_tile *tile,
+                                  struct diva_row_results *results, struct diva_error *error);
 
 /** Hands a tile whose F is in primal->scores to the sink, and keeps what is to be kept of it. */
 enum diva_status diva_scores_take(struct diva_scores *kept, struct diva_primal *primal,

@@ -82,8 +82,9 @@ static double write_gradient(const struct diva_backend *backend, struct diva_res
 
 static void write_scores(struct diva_residual_row row, struct diva_target target,
                          const struct diva_row_results *results, int64_t i) {
-  if (results->scores.buffer) {
-    double *scores = diva_cpu_address(results->scores, i, 0, sizeof(double));
+  const int64_t place = results->score_rows.buffer ? diva_cpu_integers(results->score_rows)[i] : i;
+  if (results->scores.buffer && place >= 0) {
+    double *scores = diva_cpu_address(results->scores, place, 0, sizeof(double));
     for (int64_t c = 0; c < row.outputs; c++) {
       scores[c] = diva_loo_score(row, target, c);
     }

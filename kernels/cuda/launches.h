@@ -55,6 +55,7 @@ struct diva_cuda_row_results {
   void *scaled_gradient;
   int64_t gradient_stride;
   double *scores;
+  const int32_t *score_rows; /**< read */
   int64_t score_stride;
 };
 

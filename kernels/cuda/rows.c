@@ -89,6 +89,7 @@ enum diva_status diva_cuda_loo_rows(struct diva_backend *backend, struct diva_ma
       .scaled_gradient = address_or_null(results->scaled_gradient, backend->element),
       .gradient_stride = results->scaled_gradient.stride,
       .scores = address_or_null(results->scores, real),
+      .score_rows = diva_cuda_integers(results->score_rows),
       .score_stride = results->scores.stride,
   };
   return diva_cuda_check(diva_cuda_launch_loo(backend->config.double_tiles,

@@ -134,8 +134,9 @@ static __device__ double write_gradient(struct diva_residual_row row, struct div
 template <int Lanes>
 static __device__ void write_scores(struct diva_residual_row row, struct diva_target target,
                                     const struct diva_cuda_row_results &results, int64_t i) {
-  if (results.scores) {
-    double *scores = results.scores + i * results.score_stride;
+  const int64_t place = results.score_rows ? results.score_rows[i] : i;
+  if (results.scores && place >= 0) {
+    double *scores = results.scores + place * results.score_stride;
     for (int64_t c = diva_lane_of<Lanes>(); c < row.outputs; c += Lanes) {
       scores[c] = diva_loo_score(row, target, c);
     }

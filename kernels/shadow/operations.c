@@ -227,6 +227,7 @@ static struct diva_row_results note_results(const struct diva_backend *backend,
       .adjoint = write_reals(call, results->adjoint),
       .scaled_gradient = outputs(backend, call, results->scaled_gradient, true),
       .scores = diva_shadow_matrix(call, results->scores, REAL, true),
+      .score_rows = diva_shadow_vector(call, results->score_rows, INTEGER, false),
   };
 }
 

@@ -287,6 +287,41 @@ static void run_loo_alone(struct conformance *self, int which) {
   conformance_clear(self);
 }
 
+/* Scores of every third row alone, the last row's first. */
+static void run_loo_some_scores(struct conformance *self) {
+  struct diva_error error;
+  struct rows rows;
+  const int64_t n = self->shape.rows;
+  const int64_t k = self->shape.outputs;
+  const int64_t count = (n + 2) / 3;
+  make_rows(self, &rows);
+  const struct row_case kind = {.with_form = true, .temperature = 1.0};
+  double *place = reference_allocate(n, sizeof *place);
+  for (int64_t i = 0; i < n; i++) {
+    place[i] = i % 3 == 0 ? (double)(count - 1 - i / 3) : -1.0;
+  }
+  const struct guarded *order = conformance_input(self, ELEMENT_INTEGER, 1, n, place);
+  const struct guarded *scores = conformance_output(self, ELEMENT_REAL, count, k);
+  const struct diva_row_facts facts = facts_of(&rows, &kind);
+  const struct diva_row_results results = {.scores = conformance_matrix(scores),
+                                           .score_rows = conformance_vector(order)};
+  conformance_finish(
+      self,
+      self->ops->loo_rows(self->backend, conformance_matrix(rows.e), &facts, &results, &error),
+      &error);
+  for (int64_t i = 0; i < n; i += 3) {
+    const long double h = (long double)rows.weight->values[i] * rows.form->values[i];
+    for (int64_t c = 0; c < k; c++) {
+      const long double y = target_of(&rows, false, i, k, c);
+      const long double r = residual_of(&rows, i, k, c, 1.0L - h);
+      conformance_compare(self, scores->result[(count - 1 - i / 3) * k + c], y - r,
+                          fabsl(y) + fabsl(r));
+    }
+  }
+  free(place);
+  conformance_clear(self);
+}
+
 /* A leverage that rounding has put at 1 or past it still gives finite numbers. */
 static void run_loo_past_one(struct conformance *self) {
   struct diva_error error;
@@ -347,6 +382,7 @@ void case_loo_rows(struct conformance *self) {
   for (int which = 0; which < 6 && self->shape.rows > 0; which++) {
     run_loo_alone(self, which);
   }
+  run_loo_some_scores(self);
   run_loo_past_one(self);
   run_loo_unfitted(self);
 }
