@@ -80,6 +80,8 @@ static enum diva_status run_once(const struct diva_bench_options *options,
   for (int phase = 0; phase < DIVA_PHASES; phase++) {
     out->phases[phase].name = diva_phase_name(phase);
     out->phases[phase].seconds = summary.seconds[phase];
+    out->phases[phase].bytes =
+        strcmp(diva_phase_name(phase), "read") == 0 ? (double)summary.bytes_read : 0.0;
   }
   diva_analysis_destroy(analysis);
   return DIVA_OK;
@@ -108,17 +110,11 @@ static double ratio_of(double amount, double seconds, double rate) {
   return amount > 0.0 && seconds > 0.0 && rate > 0.0 ? amount / seconds / rate : (double)NAN;
 }
 
-/* Three passes: Gram matrix, leave-one-out, derivative. */
 static void compare_phases(struct diva_bench *bench) {
-  const double passes = 3.0;
   double useful = 0.0;
   for (int i = 0; i < DIVA_PHASES; i++) {
     struct diva_bench_phase *phase = &bench->phases[i];
     phase->flops = useful_flops(bench, phase->name);
-    phase->bytes = strcmp(phase->name, "read") == 0
-                       ? passes * (double)bench->rows * (double)bench->columns *
-                             (double)diva_dtype_size(bench->type)
-                       : 0.0;
     phase->ratio = phase->bytes > 0.0 ? ratio_of(phase->bytes, phase->seconds, bench->copy_rate)
                                       : ratio_of(phase->flops, phase->seconds, bench->matrix_rate);
     useful += phase->flops;

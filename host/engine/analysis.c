@@ -141,6 +141,7 @@ static void summarise(struct diva_engine *engine) {
   summary->intercept = engine->options->intercept;
   summary->threads = engine->threads;
   summary->seed = engine->options->seed;
+  summary->bytes_read = engine->bytes_read;
   summary->memory_planned = engine->plan.memory;
   summary->device_memory_planned = engine->device_bytes;
   summary->tile_rows = engine->plan.tile_rows;

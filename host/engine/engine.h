@@ -68,6 +68,7 @@ struct diva_engine {
   double lambda;
   double temperature; /**< NaN until known */
   double *seconds;    /**< of the summary, by phase */
+  int64_t bytes_read; /**< of stored features, by passes */
 };
 
 enum { PHASE_READ, PHASE_GRAM, PHASE_FACTOR, PHASE_LOO, PHASE_DERIVATIVE, PHASE_OTHER };

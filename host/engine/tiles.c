@@ -137,6 +137,10 @@ enum diva_status diva_tiles_prepare(struct diva_primal *primal, const struct div
   return status;
 }
 
+static int64_t tile_bytes(const struct diva_matrix *raw, const struct diva_row_set *set) {
+  return raw->rows * raw->columns * diva_dtype_size(set->info.feature_type);
+}
+
 /* Before the next tile is waited for, where the wait is to be told from the work. */
 static enum diva_status settle(const struct diva_engine *engine, const struct diva_feed *feed,
                                struct diva_error *error) {
@@ -165,6 +169,7 @@ enum diva_status diva_tiles_visit(struct diva_primal *primal, const struct diva_
     }
     clock = diva_engine_account(engine, PHASE_READ, clock);
     if (status == DIVA_OK) {
+      engine->bytes_read += diva_feed_reads(&feed) ? tile_bytes(&raw, set) : 0;
       status = prepare_placed(primal, set, &read, raw, &tile, error);
     }
     if (status == DIVA_OK) {

@@ -192,6 +192,8 @@ struct diva_summary {
   int64_t memory_planned;        /**< bytes of the host, or of all where the device has none */
   int64_t device_memory_planned; /**< bytes of a device with memory of its own; 0 without one */
   int64_t tile_rows;             /**< rows of a tile: on such a device, what fits what was free */
+  int64_t bytes_read;            /**< of stored features, by all passes: none of rows that a device
+                                      has kept */
   double seconds[DIVA_PHASES];   /**< wall time by phase, see diva_phase_name(): "read" is the wait
                                       for rows; all of them add up to that of the run */
 };

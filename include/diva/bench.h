@@ -34,7 +34,8 @@ struct diva_bench_phase {
   double flops; /**< those that no method of this kind can avoid; 0 for a phase that is not matrix
                      work: n d (d + 2 k) each for the Gram matrix and the derivative, n d (2 d + 4
                      k) for leave-one-out, 14/3 d^3 + 4 d^2 k for the factor */
-  double bytes; /**< of features, once for each pass; 0 but for "read" */
+  double bytes; /**< of features that travelled, in all passes: rows that a device keeps do so once.
+                     0 but for "read", which is the time that the work waited for them */
   double ratio; /**< flops a second to matrix_rate, or bytes a second to copy_rate */
 };
 
