@@ -46,6 +46,7 @@ struct diva_vector {
 /** What open() needs to know to hold all scratch that operations will ask for. */
 struct diva_backend_config {
   bool double_tiles;  /**< tile type float64, else float32 */
+  bool half_rows;     /**< features are stored in 16 bits */
   bool deterministic; /**< the same bytes whatever the number of threads */
   int threads;        /**< of the host; >= 1 */
   int64_t tile_rows;

@@ -1,7 +1,7 @@
 /* Opening the CUDA backend: the device, its libraries and streams, its scratch and its table of
  * operations. */
 #include "cuda.h"
-#include "cuda_internal.h"
+#include "halves.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,7 +58,12 @@ static enum diva_backend_state cuda_probe(char *detail, size_t detail_size) {
   struct cudaDeviceProp device = {0};
   struct diva_cuda_libraries libraries;
   struct diva_error error;
-  enum diva_status status = find_device(&device, &error);
+  const struct diva_backend_config any = {0};
+  enum diva_cuda_products products;
+  enum diva_status status = diva_cuda_choose_products(&any, &products, &error);
+  if (status == DIVA_OK) {
+    status = find_device(&device, &error);
+  }
   if (status == DIVA_OK) {
     status = diva_cuda_libraries_load(&libraries, &error);
   }
@@ -115,13 +120,11 @@ static int64_t partial_bytes(const struct diva_backend_config *config) {
       part_bytes(moment_chunks * 2 * config->columns, (int64_t)sizeof(double)));
 }
 
-/* One part of a split factor: a tile, or in place 1 also a matrix of its columns or outputs. */
-static int64_t split_bytes(const struct diva_backend_config *config, int place) {
-  const int64_t other = larger(config->columns, config->outputs);
-  const int64_t rows = place == 0 ? config->tile_rows : larger(config->tile_rows, other);
-  const bool splits =
-      diva_cuda_float32_asked() == DIVA_CUDA_FLOAT32_TF32X3 && !config->double_tiles;
-  return splits ? part_bytes(rows * tile_stride(config), (int64_t)sizeof(float)) : 0;
+/* A value of the environment that is not known has been refused before. */
+static bool has_halves(const struct diva_backend_config *config) {
+  enum diva_cuda_products products;
+  return diva_cuda_choose_products(config, &products, NULL) == DIVA_OK &&
+         products == DIVA_CUDA_HALVES;
 }
 
 /* The parts of the scratch, laid out from `data`; returns its end. With `data` NULL only the
@@ -132,7 +135,7 @@ static int64_t lay_out_scratch(const struct diva_backend_config *config, char *d
   const int64_t real = (int64_t)sizeof(double);
   const int64_t stride = tile_stride(config);
   const int64_t output_stride = padded(config->outputs);
-  const int64_t split[] = {split_bytes(config, 0), split_bytes(config, 1)};
+  struct diva_cuda_halves_scratch halves = {0};
   const int64_t sizes[] = {part_bytes(config->tile_rows * stride, element),
                            part_bytes(config->tile_rows * output_stride, element),
                            part_bytes(config->outputs * stride, element),
@@ -140,10 +143,6 @@ static int64_t lay_out_scratch(const struct diva_backend_config *config, char *d
                            part_bytes(config->tile_rows, real),
                            partial_bytes(config),
                            part_bytes(2, (int64_t)sizeof(int)),
-                           split[0],
-                           split[0],
-                           split[1],
-                           split[1],
                            part_bytes(config->tile_rows, (int64_t)sizeof(int32_t)),
                            part_bytes(config->outputs + 1, (int64_t)sizeof(int32_t))};
   enum { PARTS = sizeof sizes / sizeof sizes[0] };
@@ -152,6 +151,9 @@ static int64_t lay_out_scratch(const struct diva_backend_config *config, char *d
   for (int i = 0; i < PARTS; i++) {
     starts[i] = end;
     end += sizes[i];
+  }
+  if (has_halves(config)) {
+    end += diva_cuda_halves_lay_out(config, stride, data ? data + end : NULL, &halves);
   }
   if (data) {
     *out = (struct diva_cuda_scratch){
@@ -166,10 +168,9 @@ static int64_t lay_out_scratch(const struct diva_backend_config *config, char *d
         .partials = data + starts[5],
         .partial_count = partial_count(config),
         .found = (int *)(void *)(data + starts[6]),
-        .high = {data + starts[7], data + starts[9]},
-        .low = {data + starts[8], data + starts[10]},
-        .order = (int32_t *)(void *)(data + starts[11]),
-        .starts = (int32_t *)(void *)(data + starts[12]),
+        .order = (int32_t *)(void *)(data + starts[7]),
+        .starts = (int32_t *)(void *)(data + starts[8]),
+        .halves = halves,
     };
   }
   return end;
@@ -247,6 +248,7 @@ static enum diva_status open_scratch(struct diva_backend *backend, struct diva_e
 static enum diva_status cuda_open(const struct diva_backend_config *config,
                                   struct diva_backend **out, struct diva_error *error) {
   struct cudaDeviceProp device = {0};
+  enum diva_cuda_products products;
   *out = NULL;
   struct diva_backend *backend = calloc(1, sizeof *backend);
   if (!backend) {
@@ -254,8 +256,10 @@ static enum diva_status cuda_open(const struct diva_backend_config *config,
   }
   backend->config = *config;
   backend->element = element_bytes(config);
-  backend->float32 = diva_cuda_float32_asked();
-  enum diva_status status = find_device(&device, error);
+  enum diva_status status = diva_cuda_choose_products(config, &products, error);
+  if (status == DIVA_OK) {
+    status = find_device(&device, error);
+  }
   if (status == DIVA_OK) {
     /* The caller's thread may be at work on another device. */
     status = diva_cuda_check(cudaSetDevice(DEVICE), "the device", error);

@@ -4,6 +4,12 @@
 
 #include "kernels/backend.h"
 
+/**
+ * Products of float32 factors are made by the float32 units, or on tensor cores by float16 parts
+ * at the same accuracy. The environment variable DIVA_CUDA_FLOAT32 says which: "plain" or "halves";
+ * unset, halves for features that are stored in 16 bits, else plain. Products that are too narrow
+ * to gain are plain in any case.
+ */
 extern const struct diva_backend_ops diva_cuda_ops;
 
 #endif

@@ -1,0 +1,71 @@
+/**
+ * @file halves.h
+ * Products of float32 factors on tensor cores, by float16 parts whose leading sums are exact.
+ *
+ * A product sums over an inner index, c_ij = sum_k a_ik b_kj. Every outer slice (row i of A, column
+ * j of B) is brought by a power of two, its unit, to a norm just below 2^12 and taken apart:
+ *
+ *     x = whole + rest,    whole an integer, |rest| <= 1/2 (1 where |x| > 2048),
+ *     a b = whole whole + middle rest + rest middle,    middle = whole + rest / 2,
+ *
+ * all of them float16, the middle and the rest rounded to its 11 bits. By Cauchy and Schwarz no
+ * partial sum of whole whole passes 2^24, in whatever order it is made: 24 bits hold every one, and
+ * nothing is lost by a tensor core that cuts off what it adds instead of rounding, as they do. What
+ * it cuts off of the other two, which are smaller by about 2^-7, no longer counts. So the error
+ * does not rest on how a device adds, which none has been at hand to measure, and sums may run over
+ * more rows than those of float32 units.
+ *
+ * Error: at most 4e-7 sqrt(K) |a_i| |b_j| for K terms, all roundings at their worst and of one
+ * sign; found: below 4e-7 |a_i| |b_j| (float32 units: the same; high and low parts of each number
+ * alone, as TF32x3 has: 6e-6 over 256 rows, -4e-6 on average on the diagonal of a Gram matrix,
+ * since tensor cores that cut off make sums of one sign too small; a single float16 product: 3e-4;
+ * by the model of a tensor core in the emulation of the tests).
+ *
+ * The norms that errors are measured by have to be those that the result has. What is large in one
+ * factor and small in the other is balanced first, by powers of two over the inner index:
+ *   Z' diag(w) Z: sqrt|w| on both sides, the sign on one: the error is that of
+ *                 sqrt(sum |w| z_p^2 sum |w| z_q^2);
+ *   Y' diag(w) Z: rows of Z to norm 1, those of Y times what was taken: a row of Z that is far
+ *                 larger than the others touches only the outputs that it takes part in;
+ *   Z W', Z U:    columns of W, rows of U to norm 1, the columns of Z times what was taken: the
+ *                 scale of a feature cancels; rows of Z have their own units.
+ *
+ * cuBLAS runs these products by the matrix instructions and bulk copies of the device at hand (on
+ * Hopper, wgmma and TMA); there is no kernel of our own to do that. Of the rates that Hopper is
+ * said to have, dense float16 is twice TF32 and fifteen times float32: three products of float16
+ * should take a fifth of the time of one of float32. That has not been measured.
+ */
+#ifndef DIVA_CUDA_HALVES_H
+#define DIVA_CUDA_HALVES_H
+
+#include "cuda_internal.h"
+
+/** Rows that share units in a sum over rows: those over which it adds in float32. */
+enum { DIVA_CUDA_HALVES_ROWS = 1024 };
+
+/** Lays the scratch of a config out from `data`, for tiles of this stride; returns its bytes. */
+int64_t diva_cuda_halves_lay_out(const struct diva_backend_config *config, int64_t stride,
+                                 char *data, struct diva_cuda_halves_scratch *out);
+
+/** Both factors of Z' diag(weight) Z. */
+enum diva_status diva_cuda_halve_gram(struct diva_backend *backend, struct diva_matrix z,
+                                      struct diva_vector weight, struct diva_cuda_factor *left,
+                                      struct diva_cuda_factor *right, struct diva_error *error);
+
+/** Both factors of Y' diag(weight) Z. */
+enum diva_status diva_cuda_halve_cross(struct diva_backend *backend, struct diva_matrix y,
+                                       struct diva_vector weight, struct diva_matrix z,
+                                       struct diva_cuda_factor *left,
+                                       struct diva_cuda_factor *right, struct diva_error *error);
+
+/** Both factors of Z W'. */
+enum diva_status diva_cuda_halve_outputs(struct diva_backend *backend, struct diva_matrix z,
+                                         struct diva_matrix w, struct diva_cuda_factor *left,
+                                         struct diva_cuda_factor *right, struct diva_error *error);
+
+/** Both factors of Z U. */
+enum diva_status diva_cuda_halve_upper(struct diva_backend *backend, struct diva_matrix z,
+                                       struct diva_matrix upper, struct diva_cuda_factor *left,
+                                       struct diva_cuda_factor *right, struct diva_error *error);
+
+#endif
