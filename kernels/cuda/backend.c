@@ -59,8 +59,8 @@ static enum diva_backend_state cuda_probe(char *detail, size_t detail_size) {
   struct diva_cuda_libraries libraries;
   struct diva_error error;
   const struct diva_backend_config any = {0};
-  enum diva_cuda_products products;
-  enum diva_status status = diva_cuda_choose_products(&any, &products, &error);
+  int64_t narrowest = 0;
+  enum diva_status status = diva_cuda_choose_products(&any, &narrowest, &error);
   if (status == DIVA_OK) {
     status = find_device(&device, &error);
   }
@@ -120,11 +120,10 @@ static int64_t partial_bytes(const struct diva_backend_config *config) {
       part_bytes(moment_chunks * 2 * config->columns, (int64_t)sizeof(double)));
 }
 
-/* A value of the environment that is not known has been refused before. */
-static bool has_halves(const struct diva_backend_config *config) {
-  enum diva_cuda_products products;
-  return diva_cuda_choose_products(config, &products, NULL) == DIVA_OK &&
-         products == DIVA_CUDA_HALVES;
+/* A choice that is not known has been refused before. */
+static int64_t narrowest_halves(const struct diva_backend_config *config) {
+  int64_t narrowest = INT64_MAX;
+  return diva_cuda_choose_products(config, &narrowest, NULL) == DIVA_OK ? narrowest : INT64_MAX;
 }
 
 /* The parts of the scratch, laid out from `data`; returns its end. With `data` NULL only the
@@ -135,7 +134,7 @@ static int64_t lay_out_scratch(const struct diva_backend_config *config, char *d
   const int64_t real = (int64_t)sizeof(double);
   const int64_t stride = tile_stride(config);
   const int64_t output_stride = padded(config->outputs);
-  struct diva_cuda_halves_scratch halves = {0};
+  struct diva_cuda_halves_scratch halves = {.narrowest = narrowest_halves(config)};
   const int64_t sizes[] = {part_bytes(config->tile_rows * stride, element),
                            part_bytes(config->tile_rows * output_stride, element),
                            part_bytes(config->outputs * stride, element),
@@ -152,7 +151,7 @@ static int64_t lay_out_scratch(const struct diva_backend_config *config, char *d
     starts[i] = end;
     end += sizes[i];
   }
-  if (has_halves(config)) {
+  if (halves.narrowest < INT64_MAX) {
     end += diva_cuda_halves_lay_out(config, stride, data ? data + end : NULL, &halves);
   }
   if (data) {
@@ -248,7 +247,7 @@ static enum diva_status open_scratch(struct diva_backend *backend, struct diva_e
 static enum diva_status cuda_open(const struct diva_backend_config *config,
                                   struct diva_backend **out, struct diva_error *error) {
   struct cudaDeviceProp device = {0};
-  enum diva_cuda_products products;
+  int64_t narrowest = 0;
   *out = NULL;
   struct diva_backend *backend = calloc(1, sizeof *backend);
   if (!backend) {
@@ -256,7 +255,7 @@ static enum diva_status cuda_open(const struct diva_backend_config *config,
   }
   backend->config = *config;
   backend->element = element_bytes(config);
-  enum diva_status status = diva_cuda_choose_products(config, &products, error);
+  enum diva_status status = diva_cuda_choose_products(config, &narrowest, error);
   if (status == DIVA_OK) {
     status = find_device(&device, error);
   }

@@ -20,15 +20,10 @@
 /** Rows over which a product of float32 tiles adds in float32. */
 enum { DIVA_CUDA_CHUNK_ROWS = 256 };
 
-/** How float32 factors are multiplied; cuda.h says when. */
-enum diva_cuda_products {
-  DIVA_CUDA_PLAIN, /**< by the float32 units */
-  DIVA_CUDA_HALVES /**< on tensor cores, by float16 parts: halves.h */
-};
-
-/** That for a config, as cuda.h says. @return DIVA_ERROR_USAGE for a value that is not known */
+/** Size in each direction from which on a product of float32 factors is made by halves (halves.h),
+ * as cuda.h says; INT64_MAX: none is. @return DIVA_ERROR_USAGE for a choice that is not known */
 enum diva_status diva_cuda_choose_products(const struct diva_backend_config *config,
-                                           enum diva_cuda_products *out, struct diva_error *error);
+                                           int64_t *narrowest, struct diva_error *error);
 
 /** Rows of a sum that are computed together: partial sums of so many rows stay in the L2 cache. */
 enum { DIVA_CUDA_BLOCK_COLUMNS = 512 };
@@ -49,8 +44,8 @@ struct diva_cuda_staging {
 
 /** What products by halves are made in: two factors, their units, and what these are found by. */
 struct diva_cuda_halves_scratch {
+  int64_t narrowest;               /**< of a product: diva_cuda_choose_products() */
   struct diva_cuda_parts parts[2]; /**< as wide as a tile; absent where products are plain */
-  int64_t rows[2];                 /**< that fit */
   double *units[2];
   double *squares;
   double *coefficients; /**< as long as the second factor has rows, as are those of `balance` */
@@ -129,7 +124,8 @@ enum diva_status diva_cuda_reserve_work(struct diva_backend *backend, int64_t by
 
 /** Elements of a factor: of tile type, or, where there is a rest, its float16 parts. */
 struct diva_cuda_operand {
-  const void *whole, *rest, *middle;
+  const void *whole, *rest;
+  const void *partner; /**< what the rest of the other factor is multiplied by */
 };
 
 /** A factor of a product. */
@@ -149,14 +145,12 @@ static inline struct diva_cuda_operand diva_cuda_element(const struct diva_backe
   return (struct diva_cuda_operand){
       .whole = (const char *)from.whole + at,
       .rest = from.rest ? (const char *)from.rest + at : NULL,
-      .middle = from.rest ? (const char *)from.middle + at : NULL,
+      .partner = from.rest ? (const char *)from.partner + at : NULL,
   };
 }
 
-/** Whether a product with an m x n result and so many rows of the left factor is made by halves:
- * not where it is so narrow that reading the factors is all it does, nor where its parts do not
- * fit. */
-bool diva_cuda_halves(const struct diva_backend *backend, int64_t m, int64_t n, int64_t rows);
+/** Whether a product with an m x n result, of sums of `inner` terms, is made by halves. */
+bool diva_cuda_halves(const struct diva_backend *backend, int64_t m, int64_t n, int64_t inner);
 
 /** diag(weight) times a matrix of tile type (weight absent: the matrix) as a factor, in the scratch
  * where it is weighed. */

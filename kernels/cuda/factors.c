@@ -4,33 +4,49 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Below this, reading the factors is all that a product does, and with few terms to a sum the parts
+ * hold less. */
+enum { NARROWEST = 64 };
+
+struct choice {
+  const char *name;
+  int64_t narrowest;
+};
+
+static const struct choice CHOICES[] = {
+    {"plain", INT64_MAX}, {"halves", NARROWEST}, {"all-halves", 1}};
+
 /* Features of 16 bits have less to lose than the parts of halves hold. Those of 32 are multiplied
  * by the float32 units until a device has been measured. */
-static enum diva_cuda_products suitable_products(const struct diva_backend_config *config) {
-  return config->half_rows ? DIVA_CUDA_HALVES : DIVA_CUDA_PLAIN;
+static int64_t suitable_width(const struct diva_backend_config *config) {
+  return config->half_rows ? NARROWEST : INT64_MAX;
 }
 
 enum diva_status diva_cuda_choose_products(const struct diva_backend_config *config,
-                                           enum diva_cuda_products *out, struct diva_error *error) {
+                                           int64_t *narrowest, struct diva_error *error) {
   const char *asked = getenv("DIVA_CUDA_FLOAT32");
-  *out = suitable_products(config);
+  *narrowest = suitable_width(config);
   if (asked && *asked) {
-    if (strcmp(asked, "plain") != 0 && strcmp(asked, "halves") != 0) {
-      return diva_error_set(error, DIVA_ERROR_USAGE, "DIVA_CUDA_FLOAT32 is '%s'; plain or halves",
-                            asked);
+    const struct choice *choice = CHOICES;
+    const struct choice *end = CHOICES + sizeof CHOICES / sizeof CHOICES[0];
+    while (choice < end && strcmp(choice->name, asked) != 0) {
+      choice++;
     }
-    *out = strcmp(asked, "plain") == 0 ? DIVA_CUDA_PLAIN : DIVA_CUDA_HALVES;
+    if (choice == end) {
+      return diva_error_set(error, DIVA_ERROR_USAGE,
+                            "DIVA_CUDA_FLOAT32 is '%s'; plain, halves or all-halves", asked);
+    }
+    *narrowest = choice->narrowest;
   }
   if (config->double_tiles) {
-    *out = DIVA_CUDA_PLAIN;
+    *narrowest = INT64_MAX;
   }
   return DIVA_OK;
 }
 
-bool diva_cuda_halves(const struct diva_backend *backend, int64_t m, int64_t n, int64_t rows) {
-  enum { NARROWEST = 64 };
-  const struct diva_cuda_halves_scratch *halves = &backend->scratch.halves;
-  return halves->parts[0].whole && m >= NARROWEST && n >= NARROWEST && rows <= halves->rows[0];
+bool diva_cuda_halves(const struct diva_backend *backend, int64_t m, int64_t n, int64_t inner) {
+  const int64_t narrowest = backend->scratch.halves.narrowest;
+  return m >= narrowest && n >= narrowest && inner >= narrowest;
 }
 
 enum diva_status diva_cuda_factor_of(struct diva_backend *backend, struct diva_matrix matrix,

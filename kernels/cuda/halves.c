@@ -17,28 +17,22 @@ static void *take(char *data, int64_t *end, int64_t count, int64_t element) {
   return piece;
 }
 
-static struct diva_cuda_parts take_parts(char *data, int64_t *end, int64_t rows, int64_t stride) {
-  const int64_t half = (int64_t)sizeof(uint16_t);
-  struct diva_cuda_parts parts = {.stride = stride};
-  parts.whole = take(data, end, rows * stride, half);
-  parts.rest = take(data, end, rows * stride, half);
-  parts.middle = take(data, end, rows * stride, half);
-  return parts;
-}
-
 /* The left factor is a tile, the right one also a matrix of its columns or outputs. */
 int64_t diva_cuda_halves_lay_out(const struct diva_backend_config *config, int64_t stride,
                                  char *data, struct diva_cuda_halves_scratch *out) {
+  const int64_t half = (int64_t)sizeof(uint16_t);
   const int64_t real = (int64_t)sizeof(double);
   const int64_t most = larger(config->tile_rows, larger(config->columns, config->outputs));
   const int64_t rows[] = {config->tile_rows, most};
   int64_t end = 0;
   for (int i = 0; i < 2; i++) {
     const int64_t groups = quotient_up(rows[i], DIVA_CUDA_HALVES_ROWS);
-    out->rows[i] = rows[i];
-    out->parts[i] = take_parts(data, &end, rows[i], stride);
+    out->parts[i].stride = stride;
+    out->parts[i].whole = take(data, &end, rows[i] * stride, half);
+    out->parts[i].rest = take(data, &end, rows[i] * stride, half);
     out->units[i] = take(data, &end, larger(groups * stride, rows[i]), real);
   }
+  out->parts[0].nearest = take(data, &end, rows[0] * stride, half);
   out->squares = take(data, &end, quotient_up(most, DIVA_CUDA_SQUARES_ROWS) * stride, real);
   out->coefficients = take(data, &end, most, real);
   out->balance.norm = take(data, &end, larger(most, stride), real);
@@ -46,13 +40,15 @@ int64_t diva_cuda_halves_lay_out(const struct diva_backend_config *config, int64
   return end;
 }
 
-/* The parts in a place of the scratch as a factor. */
+/* The parts in a place of the scratch as a factor: the left one in place 0. */
 static struct diva_cuda_factor factor_in(const struct diva_backend *backend, int place,
                                          int64_t rows) {
   const struct diva_cuda_halves_scratch *halves = &backend->scratch.halves;
   const struct diva_cuda_parts *parts = &halves->parts[place];
   return (struct diva_cuda_factor){
-      .values = {.whole = parts->whole, .rest = parts->rest, .middle = parts->middle},
+      .values = {.whole = parts->whole,
+                 .rest = parts->rest,
+                 .partner = parts->nearest ? parts->nearest : parts->whole},
       .rows = rows,
       .stride = parts->stride,
       .units = halves->units[place],
@@ -79,8 +75,8 @@ static enum diva_status split_columns(struct diva_backend *backend, struct diva_
              : status;
 }
 
-/* The factors differ in signs alone, which are in the wholes of the left one and in the middles of
- * both: one of the two factors of each product. */
+/* The factors have their parts in common. Signs are in one factor of each of the three products: in
+ * the wholes of the left one, and in both partners. */
 enum diva_status diva_cuda_halve_gram(struct diva_backend *backend, struct diva_matrix z,
                                       struct diva_vector weight, struct diva_cuda_factor *left,
                                       struct diva_cuda_factor *right, struct diva_error *error) {
@@ -89,10 +85,11 @@ enum diva_status diva_cuda_halve_gram(struct diva_backend *backend, struct diva_
   const double *roots = NULL;
   enum diva_status status = DIVA_OK;
   *left = *right = factor_in(backend, 0, z.rows);
+  right->values.partner = parts.whole;
   if (weight.buffer) {
     roots = halves->coefficients;
     parts.signed_whole = halves->parts[1].whole;
-    left->values.whole = parts.signed_whole;
+    left->values.whole = right->values.partner = parts.signed_whole;
     status = launched(diva_cuda_launch_signed_roots(diva_cuda_reals(weight), z.rows,
                                                     halves->coefficients, backend->stream),
                       error);

@@ -78,8 +78,9 @@ static __device__ void write_parts(struct pair x, double sign, const struct diva
   const struct pair whole = {whole_of(x.first), whole_of(x.second)};
   store_pair(out.whole, at, pack(whole.first, whole.second));
   store_pair(out.rest, at, pack(x.first - whole.first, x.second - whole.second));
-  store_pair(out.middle, at,
-             pack(sign * 0.5 * (x.first + whole.first), sign * 0.5 * (x.second + whole.second)));
+  if (out.nearest) {
+    store_pair(out.nearest, at, pack(sign * x.first, sign * x.second));
+  }
   if (out.signed_whole) {
     store_pair(out.signed_whole, at, pack(sign * whole.first, sign * whole.second));
   }

@@ -5,21 +5,21 @@
  * A product sums over an inner index, c_ij = sum_k a_ik b_kj. Every outer slice (row i of A, column
  * j of B) is brought by a power of two, its unit, to a norm just below 2^12 and taken apart:
  *
- *     x = whole + rest,    whole an integer, |rest| <= 1/2 (1 where |x| > 2048),
- *     a b = whole whole + middle rest + rest middle,    middle = whole + rest / 2,
+ *     a = whole + rest,    whole an integer, |rest| <= 1/2 (1 where |a| > 2048),
+ *     a b = whole whole + nearest rest + rest whole,    nearest = a,
  *
- * all of them float16, the middle and the rest rounded to its 11 bits. By Cauchy and Schwarz no
- * partial sum of whole whole passes 2^24, in whatever order it is made: 24 bits hold every one, and
- * nothing is lost by a tensor core that cuts off what it adds instead of rounding, as they do. What
- * it cuts off of the other two, which are smaller by about 2^-7, no longer counts. So the error
- * does not rest on how a device adds, which none has been at hand to measure, and sums may run over
- * more rows than those of float32 units.
+ * all of them float16, the rests and the left factor's nearest rounded to its 11 bits. By Cauchy
+ * and Schwarz no partial sum of whole whole passes 2^24, in whatever order it is made: 24 bits hold
+ * every one, and nothing is lost by a tensor core that cuts off what it adds instead of rounding,
+ * as they do. What it cuts off of the other two, which are smaller by about 2^-7, no longer counts.
+ * So the error does not rest on how a device adds, which none has been at hand to measure, and sums
+ * may run over more rows than those of float32 units.
  *
- * Error: at most 4e-7 sqrt(K) |a_i| |b_j| for K terms, all roundings at their worst and of one
- * sign; found: below 4e-7 |a_i| |b_j| (float32 units: the same; high and low parts of each number
- * alone, as TF32x3 has: 6e-6 over 256 rows, -4e-6 on average on the diagonal of a Gram matrix,
- * since tensor cores that cut off make sums of one sign too small; a single float16 product: 3e-4;
- * by the model of a tensor core in the emulation of the tests).
+ * Error: at most 3e-7 sqrt(K) |a_i| |b_j| for K terms, all roundings at their worst and of one
+ * sign. Found by the model of a tensor core in the emulation of the tests: 3e-7 |a_i| |b_j|, where
+ * float32 units have 7e-7; high and low parts of each number by itself, as in TF32x3, have 6e-6
+ * over 256 rows, and -4e-6 on average on the diagonal of a Gram matrix, since tensor cores that cut
+ * off make sums of one sign too small; single float16 numbers 3e-4.
  *
  * The norms that errors are measured by have to be those that the result has. What is large in one
  * factor and small in the other is balanced first, by powers of two over the inner index:

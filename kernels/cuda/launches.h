@@ -80,10 +80,11 @@ cudaError_t diva_cuda_launch_weigh(bool is_double, struct diva_cuda_tile from, c
 /** Rows that one row of squares sums. */
 enum { DIVA_CUDA_SQUARES_ROWS = 256 };
 
-/** Matrices of one even stride: the parts of a factor. `signed_whole` NULL: there are no signs. */
+/** Matrices of one even stride: the parts of a factor; those after the rest NULL: not wanted. */
 struct diva_cuda_parts {
-  void *whole, *rest, *middle;
-  void *signed_whole; /**< wholes with the signs of coefficients, which `middle` then has too */
+  void *whole, *rest;
+  void *nearest;
+  void *signed_whole; /**< with the signs of coefficients, which `nearest` then has too */
   int64_t stride;     /**< elements */
 };
 

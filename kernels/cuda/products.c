@@ -33,14 +33,14 @@ static enum diva_status multiply_arrays(struct diva_backend *backend, bool doubl
       "a product", error);
 }
 
-/* rest middle + middle rest + whole whole: the small ones first. */
+/* rest whole + nearest rest + whole whole: the small ones first. */
 static enum diva_status multiply_parts(struct diva_backend *backend,
                                        const struct diva_cuda_product *p,
                                        struct diva_error *error) {
   enum diva_status status =
-      multiply_arrays(backend, false, p->a.rest, p->b.middle, p->beta, p, error);
+      multiply_arrays(backend, false, p->a.rest, p->b.partner, p->beta, p, error);
   if (status == DIVA_OK) {
-    status = multiply_arrays(backend, false, p->a.middle, p->b.rest, 1.0, p, error);
+    status = multiply_arrays(backend, false, p->a.partner, p->b.rest, 1.0, p, error);
   }
   return status == DIVA_OK ? multiply_arrays(backend, false, p->a.whole, p->b.whole, 1.0, p, error)
                            : status;
@@ -109,7 +109,7 @@ enum diva_status diva_cuda_project(struct diva_backend *backend, struct diva_mat
   const struct diva_vector none = {0};
   struct diva_cuda_factor left;
   struct diva_cuda_factor right;
-  if (diva_cuda_halves(backend, z.rows, w.rows, z.rows)) {
+  if (diva_cuda_halves(backend, z.rows, w.rows, z.columns)) {
     return project_halves(backend, z, w, alpha, beta, out, error);
   }
   enum diva_status status = diva_cuda_factor_of(backend, z, none, &left, error);
@@ -191,7 +191,7 @@ static enum diva_status find_factors(struct diva_backend *backend, struct diva_m
                                      struct diva_matrix upper, struct diva_cuda_factor *left,
                                      struct diva_cuda_factor *right, struct diva_error *error) {
   const struct diva_vector none = {0};
-  if (diva_cuda_halves(backend, z.rows, z.columns, z.rows)) {
+  if (diva_cuda_halves(backend, z.rows, z.columns, z.columns)) {
     return diva_cuda_halve_upper(backend, z, upper, left, right, error);
   }
   const enum diva_status status = diva_cuda_factor_of(backend, z, none, left, error);
