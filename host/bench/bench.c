@@ -134,6 +134,17 @@ static void describe_dataset(const struct diva_dataset *dataset, struct diva_ben
                              .type = info.feature_type};
 }
 
+/* As the engine opens the backend. */
+static void describe_products(const struct diva_backend_ops *ops, struct diva_bench *out) {
+  const struct diva_backend_config config = {
+      .double_tiles = out->precision == DIVA_PRECISION_FLOAT64,
+      .half_rows = diva_dtype_size(out->type) == 2,
+  };
+  if (ops->products) {
+    snprintf(out->products, sizeof out->products, "%s", ops->products(&config));
+  }
+}
+
 /* The precision that rates are measured in is known after the first run, which warms up too. */
 static enum diva_status measure(const struct diva_bench_options *options,
                                 struct diva_dataset *dataset, struct diva_bench *runs,
@@ -144,6 +155,7 @@ static enum diva_status measure(const struct diva_bench_options *options,
     struct diva_bench *run = &runs[i > 0 ? i - 1 : 0];
     describe_dataset(dataset, run);
     status = run_once(options, dataset, run, error);
+    describe_products(ops, run);
     if (status == DIVA_OK && (i == 0 || i == options->repeats)) {
       status = diva_rates_measure(ops, run->precision == DIVA_PRECISION_FLOAT64, run->threads,
                                   rates, error);

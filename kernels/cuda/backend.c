@@ -179,6 +179,13 @@ static int64_t cuda_scratch_bytes(const struct diva_backend_config *config) {
   return lay_out_scratch(config, NULL, NULL);
 }
 
+static const char *cuda_products(const struct diva_backend_config *config) {
+  if (config->double_tiles) {
+    return "float64";
+  }
+  return narrowest_halves(config) < INT64_MAX ? "float32 by halves" : "float32";
+}
+
 static void cuda_close(struct diva_backend *backend) {
   if (!backend) {
     return;
@@ -293,6 +300,7 @@ const struct diva_backend_ops diva_cuda_ops = {
     .open = cuda_open,
     .close = cuda_close,
     .scratch_bytes = cuda_scratch_bytes,
+    .products = cuda_products,
     .buffer_create = diva_cuda_buffer_create,
     .buffer_destroy = diva_cuda_buffer_destroy,
     .upload = diva_cuda_upload,

@@ -40,6 +40,17 @@ static long double norm(const double *values, int64_t count, int64_t step) {
   return sqrtl(squares);
 }
 
+/* Norms of rows or columns; 1 of those that are zero. */
+static double *make_norms(const double *values, int64_t count, int64_t apart, int64_t length,
+                          int64_t step) {
+  double *norms = reference_allocate(count, sizeof *norms);
+  for (int64_t l = 0; l < count; l++) {
+    const double size = (double)norm(values + l * apart, length, step);
+    norms[l] = size > 0.0 ? size : 1.0;
+  }
+  return norms;
+}
+
 /* sum += Z' diag(w) Z against sqrt(sum |w| z_p^2 sum |w| z_q^2). */
 static void compare_gram(struct conformance *self, const struct guarded *z,
                          const struct guarded *weight, const struct guarded *sum) {
@@ -93,12 +104,13 @@ static void compare_cross(struct conformance *self, const struct guarded *y,
                           const struct guarded *weight, const struct guarded *z,
                           const struct guarded *sum) {
   const int64_t d = z->columns;
+  double *sizes = make_norms(z->values, z->rows, d, d, 1);
   for (int64_t at = 0; at < sum->rows * d; at++) {
     long double want = sum->values[at];
     long double left = 0.0L;
     long double right = 0.0L;
     for (int64_t i = 0; i < z->rows; i++) {
-      const long double size = norm(z->values + i * d, d, 1);
+      const long double size = sizes[i];
       const long double scaled =
           (long double)weight->values[i] * (long double)y->values[i * y->columns + at / d];
       const long double value = z->values[i * d + at % d];
@@ -108,6 +120,7 @@ static void compare_cross(struct conformance *self, const struct guarded *y,
     }
     conformance_compare(self, sum->result[at], want, sqrtl(left * right) + fabsl(want));
   }
+  free(sizes);
 }
 
 void case_cross_scales(struct conformance *self) {
@@ -128,17 +141,6 @@ void case_cross_scales(struct conformance *self) {
   compare_cross(self, y, weight, z, sum);
   free(output_scales);
   free(scales);
-}
-
-/* What a factor's columns, or an upper triangle's rows, are in norm: 1 where there is nothing. */
-static double *make_norms(const double *values, int64_t count, int64_t apart, int64_t length,
-                          int64_t step) {
-  double *norms = reference_allocate(count, sizeof *norms);
-  for (int64_t l = 0; l < count; l++) {
-    const double size = (double)norm(values + l * apart, length, step);
-    norms[l] = size > 0.0 ? size : 1.0;
-  }
-  return norms;
 }
 
 /* |z q| |b / q| over `count` elements. */

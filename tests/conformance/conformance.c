@@ -83,6 +83,7 @@ static uint64_t run_case(const struct diva_backend_ops *ops, const struct operat
   };
   struct conformance self;
   cr_expect(ops->scratch_bytes(&config) >= 0);
+  cr_expect(!ops->products || ops->products(&config)[0]);
   conformance_open(&self, ops, config, shape, accuracy);
   operation->run(&self);
   conformance_close(&self);
