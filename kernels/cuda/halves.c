@@ -18,12 +18,25 @@ static void *take(char *data, int64_t *end, int64_t count, int64_t element) {
 }
 
 /* The left factor is a tile, the right one also a matrix of its columns or outputs. */
+static int64_t most_rows(const struct diva_backend_config *config, int place) {
+  return place == 0 ? config->tile_rows
+                    : larger(config->tile_rows, larger(config->columns, config->outputs));
+}
+
+bool diva_cuda_halves_fit(const struct diva_backend *backend, struct diva_matrix left,
+                          struct diva_matrix right) {
+  const struct diva_backend_config *config = &backend->config;
+  const int64_t stride = backend->scratch.stride;
+  return left.rows <= most_rows(config, 0) && right.rows <= most_rows(config, 1) &&
+         left.columns <= stride && right.columns <= stride;
+}
+
 int64_t diva_cuda_halves_lay_out(const struct diva_backend_config *config, int64_t stride,
                                  char *data, struct diva_cuda_halves_scratch *out) {
   const int64_t half = (int64_t)sizeof(uint16_t);
   const int64_t real = (int64_t)sizeof(double);
-  const int64_t most = larger(config->tile_rows, larger(config->columns, config->outputs));
-  const int64_t rows[] = {config->tile_rows, most};
+  const int64_t most = most_rows(config, 1);
+  const int64_t rows[] = {most_rows(config, 0), most};
   int64_t end = 0;
   for (int i = 0; i < 2; i++) {
     const int64_t groups = quotient_up(rows[i], DIVA_CUDA_HALVES_ROWS);

@@ -63,7 +63,12 @@ enum diva_status diva_cuda_halve_outputs(struct diva_backend *backend, struct di
                                          struct diva_matrix w, struct diva_cuda_factor *left,
                                          struct diva_cuda_factor *right, struct diva_error *error);
 
-/** Both factors of Z U. */
+/** Whether the parts of two matrices fit, which are not bounded as those of other operations are.
+ */
+bool diva_cuda_halves_fit(const struct diva_backend *backend, struct diva_matrix left,
+                          struct diva_matrix right);
+
+/** Both factors of Z U, which need not be a triangle. */
 enum diva_status diva_cuda_halve_upper(struct diva_backend *backend, struct diva_matrix z,
                                        struct diva_matrix upper, struct diva_cuda_factor *left,
                                        struct diva_cuda_factor *right, struct diva_error *error);

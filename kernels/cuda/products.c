@@ -63,41 +63,49 @@ enum diva_status diva_cuda_multiply_blocks(struct diva_backend *backend, bool do
              : multiply_arrays(backend, double_values, p->a.whole, p->b.whole, p->beta, p, error);
 }
 
-static enum diva_status project(struct diva_backend *backend, const struct diva_cuda_factor *z,
-                                const struct diva_cuda_factor *w, int64_t columns, double alpha,
-                                double beta, struct diva_cuda_tile out, struct diva_error *error) {
+/* C = alpha A op(B) + beta C of two factors, `inner` terms to a sum. */
+static enum diva_status multiply_factors(struct diva_backend *backend, bool transpose_b,
+                                         const struct diva_cuda_factor *a,
+                                         const struct diva_cuda_factor *b, int64_t inner,
+                                         double alpha, double beta, struct diva_cuda_tile c,
+                                         struct diva_error *error) {
   const struct diva_cuda_product product = {
-      .transpose_b = true,
-      .m = z->rows,
-      .n = w->rows,
-      .k = columns,
+      .transpose_b = transpose_b,
+      .m = c.rows,
+      .n = c.columns,
+      .k = inner,
       .alpha = alpha,
-      .a = z->values,
-      .lda = z->stride,
-      .b = w->values,
-      .ldb = w->stride,
+      .a = a->values,
+      .lda = a->stride,
+      .b = b->values,
+      .ldb = b->stride,
       .beta = beta,
-      .c = out.values,
-      .ldc = out.stride,
+      .c = c.values,
+      .ldc = c.stride,
       .count = 1,
   };
   return diva_cuda_multiply_blocks(backend, backend->config.double_tiles, &product, error);
 }
 
-/* The product in units of its factors lies in the scratch of outputs, which `out` may be. */
-static enum diva_status project_halves(struct diva_backend *backend, struct diva_matrix z,
-                                       struct diva_matrix w, double alpha, double beta,
-                                       struct diva_cuda_tile out, struct diva_error *error) {
-  const struct diva_cuda_tile raw = {backend->scratch.outputs, z.rows, w.rows,
-                                     backend->scratch.output_stride};
+/* The product in units of its factors lies where C will, or, where that is still needed, in the
+ * scratch of outputs. */
+static enum diva_status multiply_halves(struct diva_backend *backend, bool transpose_b,
+                                        struct diva_matrix a, struct diva_matrix b, double alpha,
+                                        double beta, struct diva_cuda_tile c,
+                                        struct diva_error *error) {
+  const struct diva_cuda_tile outputs = {backend->scratch.outputs, c.rows, c.columns,
+                                         backend->scratch.output_stride};
+  const struct diva_cuda_tile raw = beta == 0.0 ? c : outputs;
   struct diva_cuda_factor left;
   struct diva_cuda_factor right;
-  enum diva_status status = diva_cuda_halve_outputs(backend, z, w, &left, &right, error);
+  enum diva_status status = transpose_b
+                                ? diva_cuda_halve_outputs(backend, a, b, &left, &right, error)
+                                : diva_cuda_halve_upper(backend, a, b, &left, &right, error);
   if (status == DIVA_OK) {
-    status = project(backend, &left, &right, z.columns, 1.0, 0.0, raw, error);
+    status = multiply_factors(backend, transpose_b, &left, &right, a.columns, 1.0, 0.0, raw, error);
   }
   const struct diva_cuda_units units = {left.units, right.units, 0};
-  return status == DIVA_OK ? diva_cuda_check(diva_cuda_launch_rescale(raw, units, alpha, beta, out,
+  return status == DIVA_OK ? diva_cuda_check(diva_cuda_launch_rescale(raw, units, alpha, beta, c,
                                                                       backend->stream),
                                              "a product", error)
                            : status;
@@ -110,14 +118,15 @@ enum diva_status diva_cuda_project(struct diva_backend *backend, struct diva_mat
   struct diva_cuda_factor left;
   struct diva_cuda_factor right;
   if (diva_cuda_halves(backend, z.rows, w.rows, z.columns)) {
-    return project_halves(backend, z, w, alpha, beta, out, error);
+    return multiply_halves(backend, true, z, w, alpha, beta, out, error);
   }
   enum diva_status status = diva_cuda_factor_of(backend, z, none, &left, error);
   if (status == DIVA_OK) {
     status = diva_cuda_factor_of(backend, w, none, &right, error);
   }
-  return status == DIVA_OK ? project(backend, &left, &right, z.columns, alpha, beta, out, error)
-                           : status;
+  return status == DIVA_OK
+             ? multiply_factors(backend, true, &left, &right, z.columns, alpha, beta, out, error)
+             : status;
 }
 
 enum diva_status diva_cuda_residual(struct diva_backend *backend, struct diva_matrix z,
@@ -132,6 +141,10 @@ enum diva_status diva_cuda_multiply(struct diva_backend *backend, bool double_va
                                     struct diva_error *error) {
   const bool doubles = double_values || backend->config.double_tiles;
   const int64_t element = doubles ? (int64_t)sizeof(double) : (int64_t)sizeof(float);
+  if (!doubles && !transpose_a && diva_cuda_halves(backend, c.rows, c.columns, a.columns) &&
+      diva_cuda_halves_fit(backend, a, b)) {
+    return multiply_halves(backend, transpose_b, a, b, 1.0, 0.0, diva_cuda_tile(c, element), error);
+  }
   const struct diva_cuda_product product = {
       .transpose_a = transpose_a,
       .transpose_b = transpose_b,

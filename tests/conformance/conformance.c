@@ -53,7 +53,7 @@ static const struct operation {
     {"loo_rows", case_loo_rows, 1e-7, 1e-13, 600, ONE_WAY},
     {"derivative_rows", case_derivative_rows, 5e-7, 1e-15, 600, BY_OUTPUTS},
     {"path_rows", case_path_rows, 1e-7, 1e-14, 600, ONE_WAY},
-    {"multiply", case_multiply, 1e-6, 1e-15, 200, ONE_WAY},
+    {"multiply", case_multiply, 1e-6, 1e-15, 200, BY_OUTPUTS},
     {"symmetrize, fold_symmetric", case_triangles, 0.0, 0.0, 600, ONE_WAY},
     {"cholesky, solve, inverse", case_cholesky, 4e-15, 4e-15, 200, ONE_WAY},
     {"cholesky: singular", case_singular, 0.0, 0.0, 200, ONE_WAY},
