@@ -47,8 +47,7 @@ struct diva_bench {
   enum diva_precision precision; /**< as used */
   char products[32];  /**< how the backend multiplies in it, where there are several ways:
                            "float32" units, or "float32 by halves"; else empty */
-  double matrix_rate; /**< flops a second of a square product in that precision, not by
-                           halves: ratios can pass 1 where those are used */
+  double matrix_rate; /**< flops a second of a square product, made in the same way */
   double copy_rate;   /**< bytes a second from the host to the backend's memory */
   double seconds;     /**< of the run */
   double ratio;       /**< useful flops of all phases a second, to matrix_rate */
