@@ -46,6 +46,7 @@ struct diva_vector {
 /** What open() needs to know to hold all scratch that operations will ask for. */
 struct diva_backend_config {
   bool double_tiles;  /**< tile type float64, else float32 */
+  bool half_rows;     /**< features are stored in 16 bits */
   bool deterministic; /**< the same bytes whatever the number of threads */
   int threads;        /**< of the host; >= 1 */
   int64_t tile_rows;
@@ -93,9 +94,9 @@ struct diva_row_results {
 };
 
 /**
- * The table of operations. Every entry is required but `wrap`, `class_accumulate`, and the last
- * group, which a backend has as a whole or not at all. All but `probe`, `close` and the two that
- * destroy return a status and record failures in the last parameter.
+ * The table of operations. Every entry is required but `products`, `wrap`, `class_accumulate`, and
+ * the last group, which a backend has as a whole or not at all. All but `probe`, `close` and the
+ * two that destroy return a status and record failures in the last parameter.
  */
 struct diva_backend_ops {
   int version; /**< DIVA_BACKEND_VERSION */
@@ -109,6 +110,9 @@ struct diva_backend_ops {
   void (*close)(struct diva_backend *backend);
   /** Bytes of scratch that open() would take for a config. */
   int64_t (*scratch_bytes)(const struct diva_backend_config *config);
+  /** How products of tiles are made for a config, in a few words. NULL for a backend that has one
+   * way for each tile type. */
+  const char *(*products)(const struct diva_backend_config *config);
 
   enum diva_status (*buffer_create)(struct diva_backend *backend, int64_t bytes,
                                     struct diva_buffer **out, struct diva_error *error);

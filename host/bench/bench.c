@@ -131,6 +131,22 @@ static void describe_dataset(const struct diva_dataset *dataset, struct diva_ben
                              .type = info.feature_type};
 }
 
+/* As the engine opens the backend. */
+static struct diva_backend_config config_of(const struct diva_bench *bench) {
+  return (struct diva_backend_config){
+      .double_tiles = bench->precision == DIVA_PRECISION_FLOAT64,
+      .half_rows = diva_dtype_size(bench->type) == 2,
+      .threads = bench->threads,
+  };
+}
+
+static void describe_products(const struct diva_backend_ops *ops, struct diva_bench *out) {
+  const struct diva_backend_config config = config_of(out);
+  if (ops->products) {
+    snprintf(out->products, sizeof out->products, "%s", ops->products(&config));
+  }
+}
+
 /* The backend and the precision that rates are measured in are known after the first run, which
  * warms up too. */
 static enum diva_status measure(const struct diva_bench_options *options,
@@ -145,9 +161,11 @@ static enum diva_status measure(const struct diva_bench_options *options,
     if (status == DIVA_OK && i == 0) {
       status = diva_backend_choose(run->backend, &ops, error);
     }
+    if (status == DIVA_OK) {
+      describe_products(ops, run);
+    }
     if (status == DIVA_OK && (i == 0 || i == options->repeats)) {
-      status = diva_rates_measure(ops, run->precision == DIVA_PRECISION_FLOAT64, run->threads,
-                                  rates, error);
+      status = diva_rates_measure(ops, config_of(run), rates, error);
     }
   }
   return status;

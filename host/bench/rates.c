@@ -48,15 +48,12 @@ static void fill_noise(const struct bench_device *device) {
   }
 }
 
-static enum diva_status open_device(struct bench_device *device, int threads,
+/* A backend that has several ways to multiply takes that of a tile for what is no larger than one.
+ */
+static enum diva_status open_device(struct bench_device *device, struct diva_backend_config config,
                                     struct diva_error *error) {
-  const struct diva_backend_config config = {
-      .double_tiles = device->element == (int64_t)sizeof(double),
-      .threads = threads,
-      .tile_rows = FIRST_SIDE,
-      .columns = FIRST_SIDE,
-      .outputs = 1,
-  };
+  config.tile_rows = config.columns = device->ops->products ? LAST_SIDE : FIRST_SIDE;
+  config.outputs = 1;
   enum diva_status status = device->ops->open(&config, &device->backend, error);
   if (status == DIVA_OK) {
     status =
@@ -153,12 +150,13 @@ static enum diva_status measure_copy(struct bench_device *device, double *rate,
   return status;
 }
 
-enum diva_status diva_rates_measure(const struct diva_backend_ops *ops, bool double_tiles,
-                                    int threads, struct diva_rates *rates,
+enum diva_status diva_rates_measure(const struct diva_backend_ops *ops,
+                                    struct diva_backend_config config, struct diva_rates *rates,
                                     struct diva_error *error) {
-  struct bench_device device = {
-      .ops = ops, .element = double_tiles ? (int64_t)sizeof(double) : (int64_t)sizeof(float)};
-  enum diva_status status = open_device(&device, threads, error);
+  struct bench_device device = {.ops = ops,
+                                .element = config.double_tiles ? (int64_t)sizeof(double)
+                                                               : (int64_t)sizeof(float)};
+  enum diva_status status = open_device(&device, config, error);
   if (status == DIVA_OK) {
     status = measure_matrix(&device, &rates->matrix, error);
   }

@@ -9,9 +9,10 @@ struct diva_rates {
   double copy;   /**< bytes a second */
 };
 
-/** Measures both, and keeps what is better than `rates` holds already. */
-enum diva_status diva_rates_measure(const struct diva_backend_ops *ops, bool double_tiles,
-                                    int threads, struct diva_rates *rates,
+/** Measures both, and keeps what is better than `rates` holds already. Of the config, the sizes are
+ * not read. */
+enum diva_status diva_rates_measure(const struct diva_backend_ops *ops,
+                                    struct diva_backend_config config, struct diva_rates *rates,
                                     struct diva_error *error);
 
 #endif

@@ -46,10 +46,12 @@ struct diva_bench {
   char library[256]; /**< device and library */
   int threads;
   enum diva_precision precision; /**< as used */
-  double matrix_rate;            /**< flops a second of a square product in that precision */
-  double copy_rate;              /**< bytes a second from the host to the backend's memory */
-  double seconds;                /**< of the run */
-  double ratio;                  /**< useful flops of all phases a second, to matrix_rate */
+  char products[32];  /**< how the backend multiplies in it, where there are several ways:
+                           "float32" units, or "float32 by halves"; else empty */
+  double matrix_rate; /**< flops a second of a square product, made in the same way */
+  double copy_rate;   /**< bytes a second from the host to the backend's memory */
+  double seconds;     /**< of the run */
+  double ratio;       /**< useful flops of all phases a second, to matrix_rate */
   struct diva_bench_phase phases[DIVA_PHASES];
 };
 

@@ -1,7 +1,7 @@
 /* Opening the CUDA backend: the device, its libraries and streams, its scratch and its table of
  * operations. */
 #include "cuda.h"
-#include "cuda_internal.h"
+#include "halves.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -89,7 +89,12 @@ static enum diva_backend_state cuda_probe(char *detail, size_t detail_size) {
   struct diva_cuda_libraries libraries;
   struct diva_error error;
   char which[64];
-  const enum diva_status status = find_machine(&machine, &libraries, &error);
+  const struct diva_backend_config any = {0};
+  int64_t narrowest = 0;
+  enum diva_status status = diva_cuda_choose_products(&any, &narrowest, &error);
+  if (status == DIVA_OK) {
+    status = find_machine(&machine, &libraries, &error);
+  }
   if (status != DIVA_OK) {
     snprintf(detail, detail_size, "%s", error.message);
     return DIVA_BACKEND_NO_DEVICE;
@@ -145,13 +150,10 @@ static int64_t partial_bytes(const struct diva_backend_config *config) {
       part_bytes(moment_chunks * 2 * config->columns, (int64_t)sizeof(double)));
 }
 
-/* One part of a split factor: a tile, or in place 1 also a matrix of its columns or outputs. */
-static int64_t split_bytes(const struct diva_backend_config *config, int place) {
-  const int64_t other = larger(config->columns, config->outputs);
-  const int64_t rows = place == 0 ? config->tile_rows : larger(config->tile_rows, other);
-  const bool splits =
-      diva_cuda_float32_asked() == DIVA_CUDA_FLOAT32_TF32X3 && !config->double_tiles;
-  return splits ? part_bytes(rows * tile_stride(config), (int64_t)sizeof(float)) : 0;
+/* A choice that is not known has been refused before. */
+static int64_t narrowest_halves(const struct diva_backend_config *config) {
+  int64_t narrowest = INT64_MAX;
+  return diva_cuda_choose_products(config, &narrowest, NULL) == DIVA_OK ? narrowest : INT64_MAX;
 }
 
 /* The parts of the scratch, laid out from `data`; returns its end. With `data` NULL only the
@@ -162,7 +164,7 @@ static int64_t lay_out_scratch(const struct diva_backend_config *config, char *d
   const int64_t real = (int64_t)sizeof(double);
   const int64_t stride = tile_stride(config);
   const int64_t output_stride = padded(config->outputs);
-  const int64_t split[] = {split_bytes(config, 0), split_bytes(config, 1)};
+  struct diva_cuda_halves_scratch halves = {.narrowest = narrowest_halves(config)};
   const int64_t sizes[] = {part_bytes(config->tile_rows * stride, element),
                            part_bytes(config->tile_rows * output_stride, element),
                            part_bytes(config->outputs * stride, element),
@@ -170,10 +172,6 @@ static int64_t lay_out_scratch(const struct diva_backend_config *config, char *d
                            part_bytes(config->tile_rows, real),
                            partial_bytes(config),
                            part_bytes(2, (int64_t)sizeof(int)),
-                           split[0],
-                           split[0],
-                           split[1],
-                           split[1],
                            part_bytes(config->tile_rows, (int64_t)sizeof(int32_t)),
                            part_bytes(config->outputs + 1, (int64_t)sizeof(int32_t))};
   enum { PARTS = sizeof sizes / sizeof sizes[0] };
@@ -182,6 +180,9 @@ static int64_t lay_out_scratch(const struct diva_backend_config *config, char *d
   for (int i = 0; i < PARTS; i++) {
     starts[i] = end;
     end += sizes[i];
+  }
+  if (halves.narrowest < INT64_MAX) {
+    end += diva_cuda_halves_lay_out(config, stride, data ? data + end : NULL, &halves);
   }
   if (data) {
     *out = (struct diva_cuda_scratch){
@@ -196,10 +197,9 @@ static int64_t lay_out_scratch(const struct diva_backend_config *config, char *d
         .partials = data + starts[5],
         .partial_count = partial_count(config),
         .found = (int *)(void *)(data + starts[6]),
-        .high = {data + starts[7], data + starts[9]},
-        .low = {data + starts[8], data + starts[10]},
-        .order = (int32_t *)(void *)(data + starts[11]),
-        .starts = (int32_t *)(void *)(data + starts[12]),
+        .order = (int32_t *)(void *)(data + starts[7]),
+        .starts = (int32_t *)(void *)(data + starts[8]),
+        .halves = halves,
     };
   }
   return end;
@@ -207,6 +207,13 @@ static int64_t lay_out_scratch(const struct diva_backend_config *config, char *d
 
 static int64_t cuda_scratch_bytes(const struct diva_backend_config *config) {
   return lay_out_scratch(config, NULL, NULL);
+}
+
+static const char *cuda_products(const struct diva_backend_config *config) {
+  if (config->double_tiles) {
+    return "float64";
+  }
+  return narrowest_halves(config) < INT64_MAX ? "float32 by halves" : "float32";
 }
 
 static void cuda_close(struct diva_backend *backend) {
@@ -297,6 +304,7 @@ static enum diva_status cuda_reserve(struct diva_backend *backend,
 static enum diva_status cuda_open(const struct diva_backend_config *config,
                                   struct diva_backend **out, struct diva_error *error) {
   struct machine machine;
+  int64_t narrowest = 0;
   *out = NULL;
   struct diva_backend *backend = calloc(1, sizeof *backend);
   if (!backend) {
@@ -304,8 +312,10 @@ static enum diva_status cuda_open(const struct diva_backend_config *config,
   }
   backend->config = *config;
   backend->element = element_bytes(config);
-  backend->float32 = diva_cuda_float32_asked();
-  enum diva_status status = find_machine(&machine, &backend->libraries, error);
+  enum diva_status status = diva_cuda_choose_products(config, &narrowest, error);
+  if (status == DIVA_OK) {
+    status = find_machine(&machine, &backend->libraries, error);
+  }
   if (status == DIVA_OK) {
     /* The caller's thread may be at work on another device. */
     status = diva_cuda_check(cudaSetDevice(DEVICE), "the device", error);
@@ -337,6 +347,7 @@ const struct diva_backend_ops diva_cuda_ops = {
     .open = cuda_open,
     .close = cuda_close,
     .scratch_bytes = cuda_scratch_bytes,
+    .products = cuda_products,
     .buffer_create = diva_cuda_buffer_create,
     .buffer_destroy = diva_cuda_buffer_destroy,
     .upload = diva_cuda_upload,

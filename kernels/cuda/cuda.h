@@ -11,6 +11,14 @@
  */
 enum { DIVA_CUDA_HEADROOM = 256 << 20 };
 
+/**
+ * Products of float32 factors are made by the float32 units, or on tensor cores by float16 parts
+ * at the same accuracy (halves.h). The environment variable DIVA_CUDA_FLOAT32 says which:
+ *   plain       the float32 units
+ *   halves      tensor cores, where a product is at least 64 in each direction
+ *   all-halves  tensor cores for narrower ones too, which gain nothing by it: for tests
+ * unset, halves for features that are stored in 16 bits, else plain.
+ */
 extern const struct diva_backend_ops diva_cuda_ops;
 
 #endif

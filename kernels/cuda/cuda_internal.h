@@ -20,19 +20,10 @@
 /** Rows over which a product of float32 tiles adds in float32. */
 enum { DIVA_CUDA_CHUNK_ROWS = 256 };
 
-/**
- * How float32 factors are multiplied. The sums are the same to float32 accuracy, but for how tensor
- * cores round when they add, which has to be measured: PLAIN unless asked for otherwise.
- */
-enum diva_cuda_float32 {
-  DIVA_CUDA_FLOAT32_PLAIN, /**< by the float32 units */
-  /** On tensor cores: a factor is high + low, 11 bits each, which leaves out at most 2^-23 of it; a
-   * product is high high + high low + low high, which leaves out at most 2^-21 of it. */
-  DIVA_CUDA_FLOAT32_TF32X3
-};
-
-/** The environment variable DIVA_CUDA_FLOAT32: "plain" (the default) or "tf32x3". */
-enum diva_cuda_float32 diva_cuda_float32_asked(void);
+/** Size in each direction from which on a product of float32 factors is made by halves (halves.h),
+ * as cuda.h says; INT64_MAX: none is. @return DIVA_ERROR_USAGE for a choice that is not known */
+enum diva_status diva_cuda_choose_products(const struct diva_backend_config *config,
+                                           int64_t *narrowest, struct diva_error *error);
 
 /** Rows of a sum that are computed together: partial sums of so many rows stay in the L2 cache. */
 enum { DIVA_CUDA_BLOCK_COLUMNS = 512 };
@@ -51,6 +42,16 @@ struct diva_cuda_staging {
   int64_t used; /**< bytes of the present half */
 };
 
+/** What products by halves are made in: two factors, their units, and what these are found by. */
+struct diva_cuda_halves_scratch {
+  int64_t narrowest;               /**< of a product: diva_cuda_choose_products() */
+  struct diva_cuda_parts parts[2]; /**< as wide as a tile; absent where products are plain */
+  double *units[2];
+  double *squares;
+  double *coefficients; /**< as long as the second factor has rows, as are those of `balance` */
+  struct diva_cuda_balance balance;
+};
+
 /** Views of the one allocation that holds all scratch. */
 struct diva_cuda_scratch {
   char *data;
@@ -61,8 +62,7 @@ struct diva_cuda_scratch {
   void *lambda_weights;  /**< outputs x stride, tile type: W' of one lambda */
   double *shrinkage;     /**< columns */
   double *row_values;    /**< tile_rows */
-  void *high[2];         /**< two factors of a product, as wide as a tile, float32: split */
-  void *low[2];          /**< else absent */
+  struct diva_cuda_halves_scratch halves;
   void *partials;        /**< tile type or float64 */
   int64_t partial_count; /**< how many of chunks of rows fit */
   int32_t *order;        /**< tile_rows: rows by class */
@@ -74,7 +74,6 @@ struct diva_backend {
   struct diva_cuda_libraries libraries;
   struct diva_backend_config config;
   int64_t element; /**< bytes of an element of tile type */
-  enum diva_cuda_float32 float32;
   cudaStream_t stream;
   cudaStream_t copy_stream;
   cudaEvent_t prepared; /**< behind the last prepare_rows(): what copies wait for */
@@ -123,40 +122,41 @@ enum diva_status diva_cuda_allocate(int64_t bytes, const char *what, void **out,
 enum diva_status diva_cuda_reserve_work(struct diva_backend *backend, int64_t bytes,
                                         struct diva_error *error);
 
-/** A factor of a product: whole, or split into high and low parts. */
-struct diva_cuda_factor {
-  struct diva_cuda_tile values; /**< whole, or the high parts */
-  const void *low;              /**< with the stride of `values`; NULL: whole */
+/** Elements of a factor: of tile type, or, where there is a rest, its float16 parts. */
+struct diva_cuda_operand {
+  const void *whole, *rest;
+  const void *partner; /**< what the rest of the other factor is multiplied by */
 };
 
-/** Its element (i, j), of tile type. */
-static inline const void *diva_cuda_element(const struct diva_backend *backend,
-                                            const struct diva_cuda_factor *factor, int64_t i,
-                                            int64_t j) {
-  return (const char *)factor->values.values + (i * factor->values.stride + j) * backend->element;
+/** A factor of a product. */
+struct diva_cuda_factor {
+  struct diva_cuda_operand values; /**< its element (0, 0) */
+  int64_t rows, stride;
+  const double *units; /**< of float16 parts: by what the product is to be multiplied */
+};
+
+/** Its elements from (i, j) on. */
+static inline struct diva_cuda_operand diva_cuda_element(const struct diva_backend *backend,
+                                                         const struct diva_cuda_factor *factor,
+                                                         int64_t i, int64_t j) {
+  const struct diva_cuda_operand from = factor->values;
+  const int64_t element = from.rest ? (int64_t)sizeof(uint16_t) : backend->element;
+  const int64_t at = (i * factor->stride + j) * element;
+  return (struct diva_cuda_operand){
+      .whole = (const char *)from.whole + at,
+      .rest = from.rest ? (const char *)from.rest + at : NULL,
+      .partner = from.rest ? (const char *)from.partner + at : NULL,
+  };
 }
 
-/** The low part of it; NULL of a whole factor. */
-static inline const void *diva_cuda_low_element(const struct diva_backend *backend,
-                                                const struct diva_cuda_factor *factor, int64_t i,
-                                                int64_t j) {
-  return factor->low
-             ? (const char *)factor->low + (i * factor->values.stride + j) * backend->element
-             : NULL;
-}
+/** Whether a product with an m x n result, of sums of `inner` terms, is made by halves. */
+bool diva_cuda_halves(const struct diva_backend *backend, int64_t m, int64_t n, int64_t inner);
 
-/** Whether both factors of a product with an m x n result are to be split: not where the product is
- * so narrow that reading them is all it does. */
-bool diva_cuda_splits(const struct diva_backend *backend, int64_t m, int64_t n);
-
-/**
- * diag(weight) times a matrix of tile type (weight absent: the matrix), as a factor; `split` as
- * diva_cuda_splits() says. What is made of it lies in the scratch, in place 0 or 1: at most
- * tile_rows rows in place 0, and as many as a tile or its columns or outputs are in place 1.
- */
+/** diag(weight) times a matrix of tile type (weight absent: the matrix) as a factor, in the scratch
+ * where it is weighed. */
 enum diva_status diva_cuda_factor_of(struct diva_backend *backend, struct diva_matrix matrix,
-                                     struct diva_vector weight, bool split, int place,
-                                     struct diva_cuda_factor *out, struct diva_error *error);
+                                     struct diva_vector weight, struct diva_cuda_factor *out,
+                                     struct diva_error *error);
 
 /** `count` products C = alpha op(A) op(B) + beta C on row-major blocks, `step_x` elements from one
  * X to the next. */
@@ -164,11 +164,9 @@ struct diva_cuda_product {
   bool transpose_a, transpose_b;
   int64_t m, n, k;
   double alpha;
-  const void *a;
-  const void *a_low; /**< both factors are whole (NULL) or split */
+  struct diva_cuda_operand a; /**< both factors have float16 parts, or neither */
   int64_t lda, step_a;
-  const void *b;
-  const void *b_low;
+  struct diva_cuda_operand b;
   int64_t ldb, step_b;
   double beta;
   void *c;
@@ -176,7 +174,8 @@ struct diva_cuda_product {
   int64_t count;
 };
 
-/** Runs them in float64 or float32. Nothing is done where m, n or count is 0. */
+/** Runs them in float64 or float32; those of float16 parts are in units of their factors. Nothing
+ * is done where m, n or count is 0. */
 enum diva_status diva_cuda_multiply_blocks(struct diva_backend *backend, bool double_values,
                                            const struct diva_cuda_product *product,
                                            struct diva_error *error);

@@ -76,9 +76,59 @@ cudaError_t diva_cuda_launch_convert(bool is_double, struct diva_cuda_tile from,
 cudaError_t diva_cuda_launch_weigh(bool is_double, struct diva_cuda_tile from, const double *weight,
                                    struct diva_cuda_tile to, cudaStream_t stream);
 
-/** high + low = diag(weight) from, both float32 of 11 bits and one stride; weight NULL: 1. */
-cudaError_t diva_cuda_launch_split(struct diva_cuda_tile from, const double *weight,
-                                   struct diva_cuda_tile high, float *low, cudaStream_t stream);
+/* halves.cu: float16 parts of float32 factors; what they are is said in halves.h. */
+
+/** Rows that one row of squares sums. */
+enum { DIVA_CUDA_SQUARES_ROWS = 256 };
+
+/** Matrices of one even stride: the parts of a factor; those after the rest NULL: not wanted. */
+struct diva_cuda_parts {
+  void *whole, *rest;
+  void *nearest;
+  void *signed_whole; /**< with the signs of coefficients, which `nearest` then has too */
+  int64_t stride;     /**< elements */
+};
+
+/** Powers of two over an inner index: near the norm of each slice, and one over it. */
+struct diva_cuda_balance {
+  double *norm, *inverse;
+};
+
+/** What a product of parts has to be multiplied by, by row and by column; NULL: 1. */
+struct diva_cuda_units {
+  const double *left, *right;
+  int64_t step; /**< from one partial sum to the next */
+};
+
+cudaError_t diva_cuda_launch_signed_roots(const double *weight, int64_t count, double *out,
+                                          cudaStream_t stream);
+cudaError_t diva_cuda_launch_multiply_weights(const double *weight, const double *norm,
+                                              int64_t count, double *out, cudaStream_t stream);
+cudaError_t diva_cuda_launch_balance_rows(struct diva_cuda_tile from, struct diva_cuda_balance out,
+                                          cudaStream_t stream);
+/** Sums of squares of diag(coefficients) from by column, one row for every 256 rows; NULL: 1. */
+cudaError_t diva_cuda_launch_squares(struct diva_cuda_tile from, const double *coefficients,
+                                     double *squares, cudaStream_t stream);
+/** From so many rows of squares. */
+cudaError_t diva_cuda_launch_balance_columns(const double *squares, int64_t chunks, int64_t columns,
+                                             struct diva_cuda_balance out, cudaStream_t stream);
+/** Parts of diag(coefficients) from, with units by column for every `group` rows of squares: row
+ * after row, as wide as the stride of the parts. */
+cudaError_t diva_cuda_launch_split_columns(struct diva_cuda_tile from, const double *coefficients,
+                                           const double *squares, int64_t group,
+                                           struct diva_cuda_parts out, double *units,
+                                           cudaStream_t stream);
+/** Parts of from diag(balance), with units by row. */
+cudaError_t diva_cuda_launch_split_rows(struct diva_cuda_tile from, const double *balance,
+                                        struct diva_cuda_parts out, double *units,
+                                        cudaStream_t stream);
+/** to = alpha diag(left) from diag(right) + beta to. */
+cudaError_t diva_cuda_launch_rescale(struct diva_cuda_tile from, struct diva_cuda_units units,
+                                     double alpha, double beta, struct diva_cuda_tile to,
+                                     cudaStream_t stream);
+/** out_i = t_i . z_i for T scaled by its units; z.values NULL: |t_i|^2. */
+cudaError_t diva_cuda_launch_row_forms(struct diva_cuda_tile t, struct diva_cuda_units units,
+                                       struct diva_cuda_tile z, double *out, cudaStream_t stream);
 
 /* copy.cu */
 
@@ -125,10 +175,11 @@ cudaError_t diva_cuda_launch_path(bool is_double, struct diva_cuda_tile t, struc
 
 /* reduce.cu: sums in an order that is always the same. */
 
-/** sum += partial 0 + partial 1 + ..., `apart` elements from one to the next; all have the stride
- * and type of `partial`. `upper`: only from the diagonal of `sum` on. */
+/** sum += partial 0 + partial 1 + ..., each scaled by its units, `apart` elements from one to the
+ * next; all have the stride and type of `partial`. `upper`: only from the diagonal of `sum` on. */
 cudaError_t diva_cuda_launch_add_partials(bool is_double, struct diva_cuda_tile partial,
-                                          int64_t apart, int64_t count, bool upper,
+                                          int64_t apart, int64_t count,
+                                          struct diva_cuda_units units, bool upper,
                                           struct diva_cuda_tile sum, cudaStream_t stream);
 /** Rows that one partial of launch_moments() sums. */
 enum { DIVA_CUDA_MOMENT_ROWS = 256 };

@@ -129,42 +129,6 @@ static __global__ void weigh_rows(struct diva_cuda_tile from, const double *weig
   }
 }
 
-/* The nearest value of 11 bits; ties and the carry into the exponent are right, since the bits
- * count up through it. Infinity and NaN stay what they are. */
-static __device__ float round_to_11_bits(float value) {
-  uint32_t bits;
-  memcpy(&bits, &value, sizeof bits);
-  if ((bits & 0x7f800000U) != 0x7f800000U) {
-    bits += 0xfffU + ((bits >> 13) & 1U);
-  }
-  return diva_float_of_bits(bits & ~0x1fffU);
-}
-
-/* The rest is taken in float64, so that a weight does not round a second time. */
-static __global__ void split_rows(struct diva_cuda_tile from, const double *weight,
-                                  struct diva_cuda_tile high, float *low) {
-  const int64_t i = diva_row_of_warp();
-  if (i >= from.rows) {
-    return;
-  }
-  const double factor = weight ? weight[i] : 1.0;
-  const float *source = diva_row<float>(from, i);
-  float *target = diva_row<float>(high, i);
-  for (int64_t j = diva_lane(); j < from.columns; j += DIVA_WARP) {
-    const double value = factor == 0.0 ? 0.0 : factor * static_cast<double>(source[j]);
-    const float near = round_to_11_bits(static_cast<float>(value));
-    target[j] = near;
-    low[i * high.stride + j] =
-        round_to_11_bits(static_cast<float>(value - static_cast<double>(near)));
-  }
-}
-
-cudaError_t diva_cuda_launch_split(struct diva_cuda_tile from, const double *weight,
-                                   struct diva_cuda_tile high, float *low, cudaStream_t stream) {
-  return diva_launch(split_rows, diva_blocks_for_rows(from.rows), dim3(DIVA_BLOCK), stream, from,
-                     weight, high, low);
-}
-
 cudaError_t diva_cuda_launch_prepare(bool is_double, struct diva_cuda_tile raw,
                                      struct diva_cuda_preparation preparation,
                                      struct diva_cuda_tile z, cudaStream_t stream) {

@@ -4,7 +4,8 @@
 /* One thread an element of the sum; its partials in order. */
 template <typename Tile>
 static __global__ void add_partials(struct diva_cuda_tile partial, int64_t apart, int64_t count,
-                                    bool upper, struct diva_cuda_tile sum) {
+                                    struct diva_cuda_units units, bool upper,
+                                    struct diva_cuda_tile sum) {
   const int64_t blocks_a_row = (sum.columns + DIVA_BLOCK - 1) / DIVA_BLOCK;
   const int64_t i = blockIdx.x / blocks_a_row;
   const int64_t j = blockIdx.x % blocks_a_row * DIVA_BLOCK + threadIdx.x;
@@ -14,7 +15,9 @@ static __global__ void add_partials(struct diva_cuda_tile partial, int64_t apart
   const Tile *from = diva_row<Tile>(partial, i) + j;
   double total = 0.0;
   for (int64_t b = 0; b < count; b++) {
-    total += static_cast<double>(from[b * apart]);
+    const double unit =
+        units.left ? units.left[b * units.step + i] * units.right[b * units.step + j] : 1.0;
+    total += unit * static_cast<double>(from[b * apart]);
   }
   diva_row<double>(sum, i)[j] += total;
 }
@@ -78,12 +81,13 @@ static __global__ void add_total(const double *values, int64_t count, double *su
 }
 
 cudaError_t diva_cuda_launch_add_partials(bool is_double, struct diva_cuda_tile partial,
-                                          int64_t apart, int64_t count, bool upper,
+                                          int64_t apart, int64_t count,
+                                          struct diva_cuda_units units, bool upper,
                                           struct diva_cuda_tile sum, cudaStream_t stream) {
   const int64_t blocks_a_row = (sum.columns + DIVA_BLOCK - 1) / DIVA_BLOCK;
   return diva_launch(is_double ? add_partials<double> : add_partials<float>,
                      diva_blocks_for(sum.rows * blocks_a_row, 1), dim3(DIVA_BLOCK), stream, partial,
-                     apart, count, upper, sum);
+                     apart, count, units, upper, sum);
 }
 
 cudaError_t diva_cuda_launch_moments(bool is_double, struct diva_cuda_tile z, const double *weight,

@@ -124,6 +124,11 @@ void case_residual(struct conformance *self);
 void case_leverage(struct conformance *self);
 void case_quadform(struct conformance *self);
 void case_path_rows(struct conformance *self);
+/* case_scales.c */
+void case_gram_scales(struct conformance *self);
+void case_cross_scales(struct conformance *self);
+void case_residual_scales(struct conformance *self);
+void case_form_scales(struct conformance *self);
 /* case_algebra.c */
 void case_multiply(struct conformance *self);
 void case_triangles(struct conformance *self);

@@ -21,7 +21,7 @@ static void print_text(const struct diva_bench *bench) {
   printf("%lld x %lld %s, %lld outputs\n", (long long)bench->rows, (long long)bench->columns,
          diva_dtype_name(bench->type), (long long)bench->outputs);
   printf("%s: %s, %d threads, %s\n", bench->backend, bench->library, bench->threads,
-         diva_precision_name(bench->precision));
+         bench->products[0] ? bench->products : diva_precision_name(bench->precision));
   printf("at best: matrix product %.1f GFLOP/s, copy %.1f GB/s\n\n", bench->matrix_rate * 1e-9,
          bench->copy_rate * 1e-9);
   printf("%-12s %9s  %9s %-7s  %6s\n", "phase", "seconds", "rate", "", "ratio");
@@ -57,14 +57,16 @@ static json_t *phases_json(const struct diva_bench *bench) {
 }
 
 static enum diva_status print_json(const struct diva_bench *bench, struct diva_error *error) {
-  json_t *root = json_pack(
-      "{s:s, s:s, s:s, s:i, s:s, s:s, s:I, s:I, s:I, s:f, s:f, s:f, s:o, s:o}", "version",
-      diva_version(), "backend", bench->backend, "library", bench->library, "threads",
-      bench->threads, "type", diva_dtype_name(bench->type), "precision",
-      diva_precision_name(bench->precision), "rows", (json_int_t)bench->rows, "columns",
-      (json_int_t)bench->columns, "outputs", (json_int_t)bench->outputs, "matrix_flops_per_second",
-      bench->matrix_rate, "copy_bytes_per_second", bench->copy_rate, "seconds", bench->seconds,
-      "ratio", real(bench->ratio), "phases", phases_json(bench));
+  json_t *root =
+      json_pack("{s:s, s:s, s:s, s:i, s:s, s:s, s:o, s:I, s:I, s:I, s:f, s:f, s:f, s:o, s:o}",
+                "version", diva_version(), "backend", bench->backend, "library", bench->library,
+                "threads", bench->threads, "type", diva_dtype_name(bench->type), "precision",
+                diva_precision_name(bench->precision), "products",
+                bench->products[0] ? json_string(bench->products) : json_null(), "rows",
+                (json_int_t)bench->rows, "columns", (json_int_t)bench->columns, "outputs",
+                (json_int_t)bench->outputs, "matrix_flops_per_second", bench->matrix_rate,
+                "copy_bytes_per_second", bench->copy_rate, "seconds", bench->seconds, "ratio",
+                real(bench->ratio), "phases", phases_json(bench));
   char *text = root ? json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) : NULL;
   json_decref(root);
   if (!text) {

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <vector>
 
 struct cublasContext {
@@ -22,7 +23,6 @@ namespace {
 
 struct product {
   bool transpose_a, transpose_b;
-  bool tf32; /* of a factor, 11 bits are read */
   int m, n, k;
   double alpha, beta;
   const void *a, *b;
@@ -30,31 +30,105 @@ struct product {
   int lda, ldb, ldc;
 };
 
-double factor_value(const product &p, double value) {
-  (void)p;
-  return value;
+/* Element steps of a row of op(A) and of a column of op(B): to the next of them, and along them. */
+struct steps {
+  int64_t left, right, along_left, along_right;
+};
+
+steps steps_of(const product &p) {
+  return {p.transpose_a ? p.lda : 1, p.transpose_b ? 1 : p.ldb, p.transpose_a ? 1 : p.lda,
+          p.transpose_b ? p.ldb : 1};
 }
 
-/* What a factor holds beyond the 11 bits of TF32 is not seen. */
-float factor_value(const product &p, float value) {
-  uint32_t bits;
-  memcpy(&bits, &value, sizeof bits);
-  bits &= p.tf32 ? ~0x1fffU : ~0U;
-  memcpy(&value, &bits, sizeof value);
-  return value;
+template <typename Real> Real dot(const Real *left, const Real *right, const steps &step, int k) {
+  Real sum = 0;
+  for (int64_t l = 0; l < k; l++) {
+    sum += left[l * step.along_left] * right[l * step.along_right];
+  }
+  return sum;
 }
 
-template <typename Real> void multiply(const product &p, const Real *a, const Real *b, Real *c) {
+double half_value(uint16_t bits) {
+  const int exponent = bits >> 10 & 31;
+  const double fraction = bits & 1023;
+  double magnitude =
+      exponent > 0 ? std::ldexp(1024.0 + fraction, exponent - 25) : std::ldexp(fraction, -24);
+  if (exponent == 31) {
+    magnitude = fraction != 0.0 ? std::nan("") : HUGE_VAL;
+  }
+  return bits & 0x8000 ? -magnitude : magnitude;
+}
+
+const std::vector<float> &half_values() {
+  static const std::vector<float> values = [] {
+    std::vector<float> made(0x10000);
+    for (size_t bits = 0; bits < made.size(); bits++) {
+      made[bits] = static_cast<float>(half_value(static_cast<uint16_t>(bits)));
+    }
+    return made;
+  }();
+  return values;
+}
+
+/* 2^23 over the power of two at the head of a number of this size: above it are 24 bits. */
+double scale_of(double size) {
+  uint64_t bits;
+  memcpy(&bits, &size, sizeof bits);
+  const uint64_t exponent = bits >> 52 & 0x7ff;
+  bits = (2 * 1023 + 23 - exponent) << 52;
+  memcpy(&size, &bits, sizeof size);
+  return size;
+}
+
+/* Cuts off what lies below 1 / scale. */
+double cut(double value, double scale) {
+  return static_cast<double>(static_cast<int64_t>(value * scale)) / scale;
+}
+
+/*
+ * A sum of float16 products as a tensor core makes it, at the least precise that is known of them:
+ * exact products, four at a time aligned with the largest of them and of the sum so far, what is
+ * below its 24 bits cut off from each, and again from the new sum (after Fasi, Higham, Mikaitis and
+ * Pranesh, Numerical behavior of NVIDIA tensor cores, 2021; newer ones take more at a time and keep
+ * one or two bits more).
+ */
+float dot(const uint16_t *left, const uint16_t *right, const steps &step, int k) {
+  enum { TOGETHER = 4 };
+  const std::vector<float> &values = half_values();
+  double sum = 0.0;
+  for (int64_t first = 0; first < k; first += TOGETHER) {
+    double terms[TOGETHER + 1] = {};
+    double largest = std::fabs(sum);
+    terms[TOGETHER] = sum;
+    for (int64_t l = first; l < std::min<int64_t>(first + TOGETHER, k); l++) {
+      const double term = static_cast<double>(values[left[l * step.along_left]]) *
+                          static_cast<double>(values[right[l * step.along_right]]);
+      terms[l - first] = term;
+      largest = std::isnan(term) ? term : std::max(largest, std::fabs(term));
+    }
+    if (!std::isfinite(largest)) {
+      return std::numeric_limits<float>::quiet_NaN();
+    }
+    if (largest == 0.0) {
+      continue;
+    }
+    const double scale = scale_of(largest);
+    int64_t total = 0;
+    for (const double term : terms) {
+      total += static_cast<int64_t>(term * scale);
+    }
+    sum = static_cast<double>(total) / scale;
+    sum = sum != 0.0 ? cut(sum, scale_of(sum)) : 0.0;
+  }
+  return static_cast<float>(sum);
+}
+
+template <typename Factor, typename Real>
+void multiply(const product &p, const Factor *a, const Factor *b, Real *c) {
+  const steps step = steps_of(p);
   for (int j = 0; j < p.n; j++) {
     for (int i = 0; i < p.m; i++) {
-      const Real *left = a + static_cast<int64_t>(i) * (p.transpose_a ? p.lda : 1);
-      const Real *right = b + static_cast<int64_t>(j) * (p.transpose_b ? 1 : p.ldb);
-      const int64_t left_step = p.transpose_a ? 1 : p.lda;
-      const int64_t right_step = p.transpose_b ? p.ldb : 1;
-      Real sum = 0;
-      for (int64_t l = 0; l < p.k; l++) {
-        sum += factor_value(p, left[l * left_step]) * factor_value(p, right[l * right_step]);
-      }
+      const Real sum = dot(a + i * step.left, b + j * step.right, step, p.k);
       Real *out = c + static_cast<int64_t>(j) * p.ldc + i;
       const Real before = p.beta == 0.0 ? Real(0) : static_cast<Real>(p.beta) * *out;
       *out = static_cast<Real>(p.alpha) * sum + before;
@@ -62,10 +136,11 @@ template <typename Real> void multiply(const product &p, const Real *a, const Re
   }
 }
 
-template <typename Real> void multiply_all(const product &p, const long long *steps, int count) {
+template <typename Factor, typename Real>
+void multiply_all(const product &p, const long long *steps, int count) {
   for (int i = 0; i < count; i++) {
-    multiply(p, static_cast<const Real *>(p.a) + i * steps[0],
-             static_cast<const Real *>(p.b) + i * steps[1],
+    multiply(p, static_cast<const Factor *>(p.a) + i * steps[0],
+             static_cast<const Factor *>(p.b) + i * steps[1],
              static_cast<Real *>(p.c) + i * steps[2]);
   }
 }
@@ -233,10 +308,13 @@ cublasStatus_t cublasGemmStridedBatchedEx(cublasHandle_t handle, cublasOperation
                                           cublasComputeType_t compute, cublasGemmAlgo_t algorithm) {
   (void)algorithm;
   const bool doubles = compute == CUBLAS_COMPUTE_64F;
+  const bool halves = type_a == CUDA_R_16F;
   const cudaDataType type = doubles ? CUDA_R_64F : CUDA_R_32F;
+  const cudaDataType factor_type = halves && !doubles ? CUDA_R_16F : type;
   const int rows_a = trans_a == CUBLAS_OP_N ? m : k;
   const int rows_b = trans_b == CUBLAS_OP_N ? k : n;
-  if (type_a != type || type_b != type || type_c != type) {
+  if (type_a != factor_type || type_b != factor_type || type_c != type ||
+      (!doubles && compute != CUBLAS_COMPUTE_32F)) {
     return CUBLAS_STATUS_NOT_SUPPORTED;
   }
   if (lda < std::max(rows_a, 1) || ldb < std::max(rows_b, 1) || ldc < std::max(m, 1)) {
@@ -248,7 +326,6 @@ cublasStatus_t cublasGemmStridedBatchedEx(cublasHandle_t handle, cublasOperation
   };
   const product p = {trans_a != CUBLAS_OP_N,
                      trans_b != CUBLAS_OP_N,
-                     compute == CUBLAS_COMPUTE_32F_FAST_TF32,
                      m,
                      n,
                      k,
@@ -262,7 +339,9 @@ cublasStatus_t cublasGemmStridedBatchedEx(cublasHandle_t handle, cublasOperation
                      ldc};
   return blas_status(emulation_enqueue(handle->stream, [=] {
     const long long steps[] = {stride_a, stride_b, stride_c};
-    doubles ? multiply_all<double>(p, steps, count) : multiply_all<float>(p, steps, count);
+    doubles  ? multiply_all<double, double>(p, steps, count)
+    : halves ? multiply_all<uint16_t, float>(p, steps, count)
+             : multiply_all<float, float>(p, steps, count);
   }));
 }
 
