@@ -16,8 +16,8 @@
  * may run over more rows than those of float32 units.
  *
  * Error: at most 3e-7 sqrt(K) |a_i| |b_j| for K terms, all roundings at their worst and of one
- * sign. Found at worst in Gram matrices of 256 rows of two real sets of float16 features, of the sum
- * of absolute terms, by the model of a tensor core in the emulation of the tests:
+ * sign. Found at worst in Gram matrices of 256 rows of two real sets of float16 features, of the
+ * sum of absolute terms, by the model of a tensor core in the emulation of the tests:
  *
  *                                                  as stored   centred
  *     float32 units                                     9e-7      4e-6
@@ -26,8 +26,8 @@
  *     one float16 product                               6e-6      4e-4
  *
  * The last two are 4e-6 too small on average on the diagonal, since what cuts off makes sums of one
- * sign too small, and by more the more rows are added. That is why features that float16 holds get
- * no shorter way: their one product has rounding to mend, not their parts.
+ * sign too small, and by more the more rows are added. That is why features that are used as stored
+ * in float16 get no shorter way: what their one product loses, it loses in adding.
  *
  * The norms that errors are measured by have to be those that the result has. What is large in one
  * factor and small in the other is balanced first, by powers of two over the inner index:
