@@ -160,7 +160,9 @@ static enum diva_status measure(const struct diva_bench_options *options,
     struct diva_bench *run = &runs[i > 0 ? i - 1 : 0];
     describe_dataset(dataset, run);
     status = run_once(options, dataset, run, error);
-    describe_products(ops, run);
+    if (status == DIVA_OK) {
+      describe_products(ops, run);
+    }
     if (status == DIVA_OK && (i == 0 || i == options->repeats)) {
       status = diva_rates_measure(ops, config_of(run), rates, error);
     }
