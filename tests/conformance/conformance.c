@@ -96,10 +96,15 @@ static bool is_way_of(const struct diva_backend_ops *ops, const struct way *way)
   return !way->half_rows || strcmp(ops->name, "cuda") == 0;
 }
 
-static bool is_narrow(const struct operation *operation, struct shape shape) {
-  enum { NARROW = 64 };
-  return shape.rows < NARROW || shape.columns < NARROW ||
-         (operation->products == BY_OUTPUTS && shape.outputs < NARROW);
+/* Whether an operation is run at a shape: not where the reference takes too long for nothing, nor
+ * where products are too narrow to be made in another way. */
+static bool takes_shape(const struct operation *operation, const struct way *way,
+                        struct shape shape) {
+  enum { NARROW = 64, MOST_ROWS = 1024 };
+  const bool narrow = shape.rows < NARROW || shape.columns < NARROW ||
+                      (operation->products == BY_OUTPUTS && shape.outputs < NARROW);
+  const bool idle = operation->products == ONE_WAY && shape.rows > MOST_ROWS;
+  return shape.columns <= operation->most_columns && !idle && !(way->half_rows && narrow);
 }
 
 /* Every shape with three threads; those of several chunks with one as well, to the same bytes.
@@ -110,8 +115,7 @@ static long double run_operation(const struct diva_backend_ops *ops,
   const double bound = way->double_tiles ? operation->float64_bound : operation->float32_bound;
   for (size_t s = 0; s < sizeof SHAPES / sizeof SHAPES[0]; s++) {
     const struct shape shape = SHAPES[s];
-    if (shape.columns > operation->most_columns ||
-        (way->half_rows && is_narrow(operation, shape))) {
+    if (!takes_shape(operation, way, shape)) {
       continue;
     }
     const uint64_t three = run_case(ops, operation, shape, way, 3, &accuracy);
