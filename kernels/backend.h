@@ -43,10 +43,17 @@ struct diva_vector {
   int64_t length;
 };
 
+/** How products of float32 tiles are made, by a backend that has a choice. */
+enum diva_products {
+  DIVA_PRODUCTS_AUTO,   /**< by what the device is fast at */
+  DIVA_PRODUCTS_PLAIN,  /**< in float32 */
+  DIVA_PRODUCTS_HALVES, /**< by float16 parts, at float32 accuracy, where products are wide */
+};
+
 /** What open() needs to know to hold all scratch that operations will ask for. */
 struct diva_backend_config {
-  bool double_tiles;  /**< tile type float64, else float32 */
-  bool half_rows;     /**< features are stored in 16 bits */
+  bool double_tiles; /**< tile type float64, else float32 */
+  enum diva_products products;
   bool deterministic; /**< the same bytes whatever the number of threads */
   int threads;        /**< of the host; >= 1 */
   int64_t tile_rows;

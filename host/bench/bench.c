@@ -135,7 +135,6 @@ static void describe_dataset(const struct diva_dataset *dataset, struct diva_ben
 static struct diva_backend_config config_of(const struct diva_bench *bench) {
   return (struct diva_backend_config){
       .double_tiles = bench->precision == DIVA_PRECISION_FLOAT64,
-      .half_rows = diva_dtype_size(bench->type) == 2,
       .threads = bench->threads,
   };
 }

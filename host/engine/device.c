@@ -34,7 +34,6 @@ static struct diva_backend_config make_config(const struct diva_engine *engine,
   const struct diva_device_shape shape = turn->user->shape(engine);
   return (struct diva_backend_config){
       .double_tiles = turn->double_tiles,
-      .half_rows = diva_dtype_size(engine->info.feature_type) == 2,
       .deterministic = engine->options->deterministic,
       .threads = engine->threads,
       .tile_rows = engine->plan.tile_rows,

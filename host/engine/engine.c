@@ -211,7 +211,6 @@ enum diva_status diva_engine_open_backend(struct diva_engine *engine, bool doubl
                                           struct diva_error *error) {
   const struct diva_backend_config config = {
       .double_tiles = double_tiles,
-      .half_rows = diva_dtype_size(engine->info.feature_type) == 2,
       .deterministic = engine->options->deterministic,
       .threads = engine->threads,
       .tile_rows = tile_rows,

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { OLDEST_CAPABILITY = 8, DEVICE = 0 };
+enum { OLDEST_CAPABILITY = 8 };
 
 static int64_t round_up(int64_t value, int64_t unit) {
   return (value + unit - 1) / unit * unit;
@@ -57,7 +57,7 @@ static enum diva_status find_device(struct machine *out, struct diva_error *erro
     return diva_error_set(error, DIVA_ERROR_RESOURCE, "no CUDA device: %s",
                           code != cudaSuccess ? cudaGetErrorString(code) : "none is visible");
   }
-  status = diva_cuda_check(cudaGetDeviceProperties(device, DEVICE), "the device", error);
+  status = diva_cuda_check(cudaGetDeviceProperties(device, DIVA_CUDA_DEVICE), "the device", error);
   if (status == DIVA_OK && device->major < OLDEST_CAPABILITY) {
     return diva_error_set(error, DIVA_ERROR_RESOURCE,
                           "device too old: %s has compute capability %d.%d, %d.0 is needed",
@@ -78,7 +78,7 @@ static void name_device(const struct machine *machine, char *out, size_t size) {
   const struct cudaDeviceProp *device = &machine->device;
   out[0] = '\0';
   if (machine->count > 1) {
-    snprintf(out, size, ", device %d of %d at %04x:%02x:%02x", DEVICE, machine->count,
+    snprintf(out, size, ", device %d of %d at %04x:%02x:%02x", DIVA_CUDA_DEVICE, machine->count,
              (unsigned)device->pciDomainID, (unsigned)device->pciBusID,
              (unsigned)device->pciDeviceID);
   }
@@ -318,7 +318,7 @@ static enum diva_status cuda_open(const struct diva_backend_config *config,
   }
   if (status == DIVA_OK) {
     /* The caller's thread may be at work on another device. */
-    status = diva_cuda_check(cudaSetDevice(DEVICE), "the device", error);
+    status = diva_cuda_check(cudaSetDevice(DIVA_CUDA_DEVICE), "the device", error);
   }
   if (status == DIVA_OK) {
     status = open_streams(backend, error);

@@ -17,7 +17,7 @@ enum { DIVA_CUDA_HEADROOM = 256 << 20 };
  *   plain       the float32 units
  *   halves      tensor cores, where a product is at least 64 in each direction
  *   all-halves  tensor cores for narrower ones too, which gain nothing by it: for tests
- * unset, halves for features that are stored in 16 bits, else plain.
+ * unset, halves on devices made for computing (capabilities 8.0, 9.x, 10.x), else plain.
  */
 extern const struct diva_backend_ops diva_cuda_ops;
 

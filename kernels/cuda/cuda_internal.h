@@ -17,6 +17,9 @@
 #include "launches.h"
 #include "libraries.h"
 
+/** The first device that is visible (CUDA_VISIBLE_DEVICES). */
+enum { DIVA_CUDA_DEVICE = 0 };
+
 /** Rows over which a product of float32 tiles adds in float32. */
 enum { DIVA_CUDA_CHUNK_ROWS = 256 };
 

@@ -62,12 +62,14 @@ static const struct operation {
     {"eigen", case_eigen, 5e-6, 2e-14, 200, ONE_WAY},
 };
 
-/* How elements are held and multiplied: by the CUDA backend in another way where features are
- * stored in 16 bits, unless DIVA_CUDA_FLOAT32 says otherwise. */
+/* How elements are held, and multiplied. */
 static const struct way {
   const char *title;
-  bool double_tiles, half_rows;
-} WAYS[] = {{"float32", false, false}, {"by halves", false, true}, {"float64", true, false}};
+  bool double_tiles;
+  enum diva_products products;
+} WAYS[] = {{"float32", false, DIVA_PRODUCTS_PLAIN},
+            {"by halves", false, DIVA_PRODUCTS_HALVES},
+            {"float64", true, DIVA_PRODUCTS_PLAIN}};
 
 enum { WAY_COUNT = sizeof WAYS / sizeof WAYS[0] };
 
@@ -76,7 +78,7 @@ static uint64_t run_case(const struct diva_backend_ops *ops, const struct operat
                          struct accuracy *accuracy) {
   const struct diva_backend_config config = {
       .double_tiles = way->double_tiles,
-      .half_rows = way->half_rows,
+      .products = way->products,
       .deterministic = true,
       .threads = threads,
       .tile_rows = shape.rows > 0 ? shape.rows : 1,
@@ -93,7 +95,7 @@ static uint64_t run_case(const struct diva_backend_ops *ops, const struct operat
 }
 
 static bool is_way_of(const struct diva_backend_ops *ops, const struct way *way) {
-  return !way->half_rows || strcmp(ops->name, "cuda") == 0;
+  return way->products != DIVA_PRODUCTS_HALVES || strcmp(ops->name, "cuda") == 0;
 }
 
 /* Whether an operation is run at a shape: not where the reference takes too long for nothing, nor
@@ -104,7 +106,8 @@ static bool takes_shape(const struct operation *operation, const struct way *way
   const bool narrow = shape.rows < NARROW || shape.columns < NARROW ||
                       (operation->products == BY_OUTPUTS && shape.outputs < NARROW);
   const bool idle = operation->products == ONE_WAY && shape.rows > MOST_ROWS;
-  return shape.columns <= operation->most_columns && !idle && !(way->half_rows && narrow);
+  return shape.columns <= operation->most_columns && !idle &&
+         !(way->products == DIVA_PRODUCTS_HALVES && narrow);
 }
 
 /* Every shape with three threads; those of several chunks with one as well, to the same bytes.
@@ -138,7 +141,7 @@ static void run_ways(const struct diva_backend_ops *ops, const struct operation 
     if (!is_way_of(ops, &WAYS[w])) {
       continue;
     }
-    if (WAYS[w].half_rows && operation->products == ONE_WAY) {
+    if (WAYS[w].products == DIVA_PRODUCTS_HALVES && operation->products == ONE_WAY) {
       printf("  %9s", "");
     } else {
       printf("  %9.2Le", run_operation(ops, operation, &WAYS[w]));

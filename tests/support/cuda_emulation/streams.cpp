@@ -177,6 +177,12 @@ cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *out, int device) {
   return cudaSetDevice(device);
 }
 
+/* Of the attributes only the capability: that of cudaGetDeviceProperties(). */
+cudaError_t cudaDeviceGetAttribute(int *value, enum cudaDeviceAttr attribute, int device) {
+  *value = attribute == cudaDevAttrComputeCapabilityMajor ? 9 : 0;
+  return cudaSetDevice(device);
+}
+
 cudaError_t cudaGetLastError(void) {
   return cudaSuccess;
 }
