@@ -78,15 +78,15 @@ static double set_bytes(const struct diva_row_set *set) {
 
 static enum diva_status hold(struct diva_primal *primal, const struct diva_row_set *set,
                              struct diva_error *error) {
-  enum diva_status status = DIVA_OK;
-  for (int c = 0; c < DIVA_COLUMNS && status == DIVA_OK; c++) {
+  for (int c = 0; c < DIVA_COLUMNS; c++) {
     const enum diva_column column = (enum diva_column)c;
-    if (is_wanted(set, column)) {
-      status = diva_device_spare(primal->engine, set->info.rows, element_of(column),
-                                 &set->columns->held[column], error);
+    struct diva_vector memory;
+    if (is_wanted(set, column) && diva_device_spare(primal->engine, set->info.rows,
+                                                    element_of(column), &memory, NULL) == DIVA_OK) {
+      set->columns->held[column] = memory;
     }
   }
-  return status == DIVA_OK ? diva_columns_upload(primal, set, error) : status;
+  return diva_columns_upload(primal, set, error);
 }
 
 enum diva_status diva_columns_hold(struct diva_primal *primal, struct diva_error *error) {

@@ -47,7 +47,8 @@ void diva_columns_describe(struct diva_primal *primal);
 
 /**
  * Takes memory on the device for the columns of both sets, and uploads what is known, where they
- * are a small part of what the plan leaves there (device.h).
+ * are a small part of what the plan leaves there (device.h). Columns that the device turns out to
+ * have no memory for travel with their tiles.
  */
 enum diva_status diva_columns_hold(struct diva_primal *primal, struct diva_error *error);
 

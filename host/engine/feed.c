@@ -4,6 +4,9 @@
 #include "device.h"
 #include "host/dataset/stored.h"
 
+/* Of the room that a plan leaves: libraries take some memory when they are first used. */
+static const double LARGEST_SHARE = 0.97;
+
 /* Uploads run beside the work on a device with memory of its own. */
 static bool uploads_ahead(const struct diva_engine *engine) {
   return engine->ops->upload_begin != NULL;
@@ -187,19 +190,18 @@ void diva_feed_stop(struct diva_feed *feed) {
   feed->memory = NULL;
 }
 
-enum diva_status diva_feed_keep_rows(struct diva_primal *primal, struct diva_error *error) {
+void diva_feed_keep_rows(struct diva_primal *primal) {
   struct diva_engine *engine = primal->engine;
   const bool labels_alone = !engine->info.has_targets && !engine->info.has_base_outputs;
   int64_t bytes = 0;
   if (!uploads_ahead(engine) || !labels_alone ||
       !diva_size_multiply(engine->info.rows, row_bytes(primal, &primal->train), 1, &bytes) ||
-      diva_device_rounded(bytes) > engine->device_room) {
-    return DIVA_OK;
+      (double)diva_device_rounded(bytes) > LARGEST_SHARE * (double)engine->device_room) {
+    return;
   }
   struct diva_vector memory;
-  const enum diva_status status =
-      diva_device_spare(engine, engine->info.rows * primal->stored_columns,
-                        diva_dtype_size(engine->info.feature_type), &memory, error);
-  primal->resident = memory.buffer;
-  return status;
+  if (diva_device_spare(engine, engine->info.rows * primal->stored_columns,
+                        diva_dtype_size(engine->info.feature_type), &memory, NULL) == DIVA_OK) {
+    primal->resident = memory.buffer;
+  }
 }

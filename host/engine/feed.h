@@ -55,8 +55,9 @@ enum diva_status diva_feed_place(struct diva_primal *primal, const struct diva_r
 /**
  * Takes memory for all stored training rows on the device, so that they stay after their first
  * pass: if the plan leaves room for them (device.h), and labels are all that rows have beside their
- * features. Called once all other memory is taken.
+ * features. Called once all other memory is taken. Where the device has less than was said, rows
+ * are uploaded in each pass.
  */
-enum diva_status diva_feed_keep_rows(struct diva_primal *primal, struct diva_error *error);
+void diva_feed_keep_rows(struct diva_primal *primal);
 
 #endif

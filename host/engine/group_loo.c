@@ -18,6 +18,7 @@ static bool wants_adjoint(const struct diva_engine *engine) {
 struct diva_matrix diva_group_corner(struct diva_matrix matrix, int64_t rows, int64_t columns) {
   matrix.rows = rows;
   matrix.columns = columns;
+  matrix.stride = diva_engine_stride(columns);
   return matrix;
 }
 

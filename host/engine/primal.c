@@ -3,6 +3,7 @@
 #include "device.h"
 #include "group_loo.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -74,8 +75,10 @@ static bool sums_leave_range(const struct diva_primal *primal) {
 
 /* The error for a column whose squares overflow even so, if there is one. */
 static enum diva_status check_columns(const struct diva_primal *primal, struct diva_error *error) {
+  const bool doubles = primal->engine->element == (int64_t)sizeof(double);
+  const double largest = doubles ? DBL_MAX : FLT_MAX;
   for (int64_t j = 0; j < primal->columns; j++) {
-    if (!isfinite(primal->host_gram[j * primal->width + j])) {
+    if (!(primal->host_gram[j * primal->width + j] <= largest)) {
       return diva_error_set(error, DIVA_ERROR_NUMERICAL,
                             "/features: the squares of column %lld overflow; scale the features "
                             "down",

@@ -273,7 +273,10 @@ enum diva_status diva_primal_allocate(struct diva_primal *primal, struct diva_er
     diva_columns_describe(primal);
     status = diva_columns_hold(primal, error);
   }
-  return status == DIVA_OK ? diva_feed_keep_rows(primal, error) : status;
+  if (status == DIVA_OK) {
+    diva_feed_keep_rows(primal);
+  }
+  return status;
 }
 
 void diva_primal_free(struct diva_primal *primal) {

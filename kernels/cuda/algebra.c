@@ -199,8 +199,23 @@ enum diva_status diva_cuda_triangular_inverse(struct diva_backend *backend, stru
   return status;
 }
 
+/* Beyond this the count of 2 n^2 + 6 n + 1 values that eigenvectors take is no 32-bit one. */
+static enum diva_status check_eigen(int64_t n, struct diva_error *error) {
+  enum { LARGEST = 32766 };
+  return n > LARGEST
+             ? diva_error_set(error, DIVA_ERROR_RESOURCE,
+                              "eigenvectors of %lld columns are beyond cuSOLVER's 32-bit sizes "
+                              "(%d columns); a lambda that is given needs none",
+                              (long long)n, LARGEST)
+             : DIVA_OK;
+}
+
 static enum diva_status size_eigen_double(struct diva_backend *backend, int64_t n, int64_t stride,
                                           int *size, struct diva_error *error) {
+  const enum diva_status status = check_eigen(n, error);
+  if (status != DIVA_OK) {
+    return status;
+  }
   const cusolverStatus_t code =
       backend->libraries.dsyevd_size(backend->solver, CUSOLVER_EIG_MODE_VECTOR,
                                      CUBLAS_FILL_MODE_LOWER, (int)n, NULL, (int)stride, NULL, size);
@@ -241,6 +256,10 @@ static enum diva_status lay_out_eigen_float(struct diva_backend *backend, int64_
   out->place = (n + unit - 1) / unit * unit;
   out->end = out->place + (n * n + unit - 1) / unit * unit;
   out->size = 0;
+  const enum diva_status status = check_eigen(n, error);
+  if (status != DIVA_OK) {
+    return status;
+  }
   const cusolverStatus_t code = backend->libraries.ssyevd_size(
       backend->solver, CUSOLVER_EIG_MODE_VECTOR, CUBLAS_FILL_MODE_LOWER, (int)n, NULL, (int)n, NULL,
       &out->size);

@@ -4,11 +4,11 @@
  *
  * Runtime, linked statically:
  *   cudaDriverGetVersion, cudaGetDeviceCount, cudaSetDevice, cudaGetDeviceProperties (name, major,
- *   minor, totalGlobalMem, pciDomainID, pciBusID, pciDeviceID), cudaMemGetInfo, cudaMalloc,
- *   cudaFree, cudaMallocHost, cudaFreeHost, cudaPointerGetAttributes (type), cudaMemcpyAsync,
- *   cudaMemsetAsync, cudaStreamCreateWithFlags, cudaStreamDestroy, cudaStreamSynchronize,
- *   cudaStreamWaitEvent, cudaEventCreateWithFlags, cudaEventDestroy, cudaEventRecord,
- *   cudaEventSynchronize, cudaGetLastError, cudaGetErrorString.
+ *   minor, totalGlobalMem, pciDomainID, pciBusID, pciDeviceID), cudaDeviceGetAttribute (the
+ *   capability), cudaMemGetInfo, cudaMalloc, cudaFree, cudaMallocHost, cudaFreeHost,
+ *   cudaPointerGetAttributes (type), cudaMemcpyAsync, cudaMemsetAsync, cudaStreamCreateWithFlags,
+ *   cudaStreamDestroy, cudaStreamSynchronize, cudaStreamWaitEvent, cudaEventCreateWithFlags,
+ *   cudaEventDestroy, cudaEventRecord, cudaEventSynchronize, cudaGetLastError, cudaGetErrorString.
  *
  * cuBLAS and cuSOLVER, found at run time by these symbols (libraries.h):
  *   cublasCreate_v2, cublasDestroy_v2, cublasSetStream_v2, cublasGetProperty,

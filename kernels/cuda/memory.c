@@ -56,6 +56,9 @@ enum diva_status diva_cuda_allocate(int64_t bytes, const char *what, void **out,
   if (code == cudaSuccess) {
     return DIVA_OK;
   }
+  if (code != cudaErrorMemoryAllocation) { /* that of a kernel before */
+    return diva_cuda_check(code, what, error);
+  }
   cudaGetLastError();
   cudaMemGetInfo(&available, &total);
   diva_error_set(error, DIVA_ERROR_RESOURCE,
